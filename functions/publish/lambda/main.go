@@ -1,0 +1,12 @@
+// Command lambda is the publish function.
+package main
+
+import (
+	"context"
+
+	"github.com/aws/aws-lambda-go/lambda"
+)
+
+func main() {
+	lambda.Start(func(context.Context) error { return nil })
+}
