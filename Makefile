@@ -1,0 +1,88 @@
+# Everything that a command makes or installs lies in .local, dist and
+# infra/node_modules; `make clean` removes it. Tools are pinned by infra/requirements.txt,
+# infra/package-lock.json and infra/tools/go.sum, and installed anew when those change.
+
+PYTHON ?= python3
+NPM    ?= npm
+# Stack settings, as in: make local SETTINGS="maxConcurrency=5 archive=false"
+SETTINGS ?=
+
+BIN     := .local/bin
+NODEBIN := $(CURDIR)/infra/node_modules/.bin
+# A stamp lies among the tools that it vouches for, and is named after the content of their lock file.
+stamp    = .installed-$(shell cat $(1) 2>/dev/null | cksum | tr ' ' '-')
+PYTHON_STAMP := .local/venv/$(call stamp,infra/requirements.txt)
+NODE_STAMP   := infra/node_modules/$(call stamp,infra/package-lock.json)
+LINT_STAMP   := $(BIN)/$(call stamp,infra/tools/go.sum)
+CDK = cd infra && PATH="$(NODEBIN):$$PATH" cdk
+# The CDK's packages take minutes to compile with the race detector, and jsii does not run under it.
+RACE_PACKAGES = $$(go list ./... | grep -v -e '/infra$$' -e '/infra/stack' -e '/infra/e2e')
+
+.DEFAULT_GOAL := help
+.PHONY: help demo local test test-unit test-stack test-e2e lint format synth deploy destroy tools need-go clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: tools ## Run a dozen prompts through the whole bundle on this machine
+	@go build -o $(BIN)/demo ./infra/local/demo
+	@$(BIN)/demo
+
+local: tools ## Deploy the bundle on this machine and leave it running until ctrl-C
+	@go build -o $(BIN)/up ./infra/local/up
+	@SETTINGS="$(SETTINGS)" $(BIN)/up
+
+test: test-unit test-stack test-e2e ## Run all tests
+
+test-unit: need-go ## Run the unit tests with the race detector
+	go test -race $(RACE_PACKAGES)
+
+test-stack: tools ## Run the tests of the CDK stack
+	PATH="$(NODEBIN):$$PATH" go test ./infra ./infra/stack/...
+
+test-e2e: tools ## Run the end-to-end tests against the bundle deployed on the local engine
+	go test -count=1 ./infra/e2e/...
+
+lint: $(LINT_STAMP) ## Check the code with golangci-lint
+	$(BIN)/golangci-lint run ./...
+
+format: $(LINT_STAMP) ## Format the code
+	$(BIN)/golangci-lint fmt ./...
+
+synth: tools ## Write the stack's template to dist/cdk.out
+	$(CDK) synth --quiet --output ../dist/cdk.out $(addprefix -c ,$(SETTINGS))
+
+deploy: tools ## Deploy to the AWS account of your credentials
+	$(CDK) deploy $(addprefix -c ,$(SETTINGS))
+
+destroy: tools ## Remove the stack from the AWS account of your credentials
+	$(CDK) destroy $(addprefix -c ,$(SETTINGS))
+
+tools: need-go $(PYTHON_STAMP) $(NODE_STAMP) ## Install the pinned tools into the project's own folders
+
+clean: ## Remove everything that these commands made or installed
+	rm -rf .local dist infra/node_modules infra/cdk.out
+
+need-go:
+	@command -v go >/dev/null || { echo "Go is missing: install Go 1.26 or newer and put it on PATH" >&2; exit 1; }
+
+$(PYTHON_STAMP):
+	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || \
+	{ echo "Python is missing: install python3, 3.10 or newer, with its venv module, or name another with PYTHON=" >&2; exit 1; }
+	@echo "installing the local engine into .local/venv"
+	@rm -rf .local/venv
+	@$(PYTHON) -m venv .local/venv
+	@.local/venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r infra/requirements.txt
+	@touch $@
+
+$(NODE_STAMP):
+	@command -v $(NPM) >/dev/null || { echo "npm is missing: install Node.js, which brings it" >&2; exit 1; }
+	@echo "installing the CDK command and Node into infra/node_modules"
+	@$(NPM) ci --prefix infra --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $@
+
+$(LINT_STAMP): | need-go
+	@echo "building golangci-lint, which takes a minute or two once"
+	@rm -f $(BIN)/.installed-*
+	@go build -C infra/tools -o ../../$(BIN)/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@touch $@
