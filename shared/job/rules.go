@@ -78,7 +78,7 @@ func (r Rules) New(o Origin) Job {
 		ID: o.ID, State: Queued, Token: o.Token, Request: o.Request, PayloadHash: o.PayloadHash,
 		Model: o.Model, Metadata: o.Metadata, Delivery: o.Delivery,
 		CreatedAt: ms(o.At), EnqueuedAt: ms(o.EnqueuedAt), DueAt: ms(o.At).Add(r.FirstLookAfter),
-		ExpiresAt: ms(o.At).Add(r.RecordFor),
+		ExpiresAt: r.recordEnd(o.At),
 	}
 }
 
@@ -381,13 +381,18 @@ func (r Rules) settle(j Job, s State, at time.Time, why string, owed Owed) Job {
 func (r Rules) move(j Job, s State, at time.Time, why string) Job {
 	j.State = s
 	j.Version++
-	j.ExpiresAt = ms(at).Add(r.RecordFor)
+	j.ExpiresAt = r.recordEnd(at)
 	history := slices.Clone(j.History)
 	if len(history) >= historyMax {
 		history = slices.Delete(history, 1, len(history)-historyMax+2)
 	}
 	j.History = append(history, Step{Version: j.Version, State: s, At: ms(at), Why: why})
 	return j
+}
+
+// recordEnd is when a record that changed at this time may go: in whole seconds, as DynamoDB's TTL wants it.
+func (r Rules) recordEnd(at time.Time) time.Time {
+	return at.UTC().Add(r.RecordFor).Truncate(time.Second)
 }
 
 // owe marks the job's last transition as one that owes an event.
