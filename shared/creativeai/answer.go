@@ -1,16 +1,11 @@
 package creativeai
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"unicode"
-
-	"github.com/go-json-experiment/json/jsontext"
-
-	"github.com/clipqueue/clipqueue/shared/strictjson"
 )
 
 // outcome reads the answer to a submit. Whatever is not known to mean that the
@@ -90,16 +85,12 @@ func vendorError(a answer) (said string, own bool) {
 	if a.cut != nil {
 		return "", false
 	}
-	members, err := strictjson.Object(bytes.TrimSpace(a.body))
+	members, err := object(a.body)
 	if err != nil {
 		return "", false
 	}
-	for _, name := range []string{"error_message", "error", "message", "detail"} {
-		value := members[name]
-		said := errorText(value)
-		if said == "" && value.Kind() == jsontext.KindBeginArray {
-			said = string(value)
-		}
+	for _, name := range []string{"error_message", "error", "errors", "message", "detail"} {
+		said := errorText(members[name])
 		if said == "" {
 			continue
 		}
@@ -137,7 +128,7 @@ func oneLine(s, key string) string {
 
 // redact returns err, or its text alone and without the key if that holds it.
 func redact(err error, key string) error {
-	if text := err.Error(); strings.Contains(text, key) {
+	if text := err.Error(); key != "" && strings.Contains(text, key) {
 		return errors.New(strings.ReplaceAll(text, key, hidden))
 	}
 	return err

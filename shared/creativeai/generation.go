@@ -102,10 +102,14 @@ func ParseCallback(body []byte) (Generation, error) {
 
 func usableID(id string) bool { return id != "" && len(id) <= maxID }
 
-// parse reads any of the vendor's bodies, and demands no field. A byte order
-// mark before the object is forgiven.
+// object reads any body of the vendor's. A byte order mark before it is forgiven.
+func object(body []byte) (map[string]jsontext.Value, error) {
+	return strictjson.Object(bytes.TrimPrefix(body, []byte("\ufeff")))
+}
+
+// parse reads a generation, and demands no field.
 func parse(body []byte) (Generation, error) {
-	members, err := strictjson.Object(bytes.TrimPrefix(body, []byte("\ufeff")))
+	members, err := object(body)
 	if err != nil {
 		return Generation{}, fmt.Errorf("%w: %w", ErrShape, err)
 	}
@@ -140,14 +144,19 @@ func text(value jsontext.Value) string {
 }
 
 // errorText is an error's text: the string itself, or of an object its message,
-// or failing that the object as it stands; "" if there is nothing to read.
+// or failing that the JSON as it stands; "" if there is nothing to read.
 func errorText(value jsontext.Value) string {
-	if value.Kind() != jsontext.KindBeginObject {
+	switch value.Kind() {
+	case jsontext.KindBeginObject, jsontext.KindBeginArray:
+	default:
 		return strings.TrimSpace(text(value))
 	}
-	members, err := strictjson.Object(value)
-	if err != nil || len(members) == 0 {
+	if s := string(value); s == "{}" || s == "[]" {
 		return ""
+	}
+	members, err := strictjson.Object(value)
+	if err != nil {
+		return string(value)
 	}
 	for _, name := range []string{"message", "detail"} {
 		if s := strings.TrimSpace(text(members[name])); s != "" {
