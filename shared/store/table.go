@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -73,11 +74,12 @@ func (t *Table) Put(ctx context.Context, next, prev job.Job) error {
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	}
 	if prev.Version == 0 {
-		in.ConditionExpression = aws.String("attribute_not_exists(pk) OR expires_at <= :now")
+		in.ConditionExpression = aws.String("attribute_not_exists(#pk) OR #expires_at <= :now")
 		in.ExpressionAttributeValues = item{":now": number(t.now().Unix())}
 	} else {
 		in.ConditionExpression, in.ExpressionAttributeValues = unchanged(prev)
 	}
+	in.ExpressionAttributeNames = aliases(*in.ConditionExpression)
 	_, err = t.client.PutItem(ctx, in)
 	if failed, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
 		return t.conflict(failed.Item, it, next.Key())
@@ -91,17 +93,17 @@ func (t *Table) Put(ctx context.Context, next, prev job.Job) error {
 // unchanged is the condition that the row still is what was read. The version
 // counts transitions; the marker and the look move without one.
 func unchanged(prev job.Job) (*string, item) {
-	condition := "version = :version AND created_at = :created"
+	condition := "#version = :version AND #created_at = :created"
 	values := item{":version": number(prev.Version), ":created": number(millis(prev.CreatedAt))}
 	for _, field := range []struct {
 		name  string
 		value int64
 	}{{"unpublished", unpublished(prev)}, {"due_at", millis(prev.DueAt)}} {
 		if field.value == 0 {
-			condition += " AND attribute_not_exists(" + field.name + ")"
+			condition += " AND attribute_not_exists(#" + field.name + ")"
 			continue
 		}
-		condition += " AND " + field.name + " = :" + field.name
+		condition += " AND #" + field.name + " = :" + field.name
 		values[":"+field.name] = number(field.value)
 	}
 	return &condition, values
@@ -170,28 +172,26 @@ func (t *Table) settlement(id string, v job.Verdict) (*dynamodb.UpdateItemInput,
 	if err != nil {
 		return nil, err
 	}
-	set := "SET #state = :state, generation_id = :generation, #result = :result, callback = :callback, " +
-		"settled_at = :at, expires_at = :end, version = version + :one, unpublished = version + :one, " +
-		"history = list_append(history, :step), owed = list_append(if_not_exists(owed, :none), :owed)"
+	set := "SET #state = :state, #generation_id = :generation, #result = :result, #callback = :callback, " +
+		"#settled_at = :at, #expires_at = :end, #version = #version + :one, #unpublished = #version + :one, " +
+		"#history = list_append(#history, :step), #owed = list_append(if_not_exists(#owed, :none), :owed)"
 	values := item{
 		":state": meant["state"], ":generation": meant["generation_id"], ":result": meant["result"],
 		":callback": &types.AttributeValueMemberB{Value: v.Body}, ":at": meant["settled_at"], ":end": meant["expires_at"],
 		":one": number(1), ":step": meant["history"], ":owed": meant["owed"],
-		":none": &types.AttributeValueMemberL{Value: []types.AttributeValue{}},
+		":none":  &types.AttributeValueMemberL{Value: []types.AttributeValue{}},
 		":token": text(v.Token), ":now": number(t.now().Unix()),
 	}
 	if archive, ok := meant["archive"]; ok {
-		set += ", archive = :archive"
+		set += ", #archive = :archive"
 		values[":archive"] = archive
 	}
-	awaiting := awaitsVerdict(values)
+	condition := "#token = :token AND #state IN (" + awaitsVerdict(values) + ") AND " +
+		"(attribute_not_exists(#generation_id) OR #generation_id = :generation) AND #expires_at > :now"
 	return &dynamodb.UpdateItemInput{
 		TableName: &t.name, Key: keyOf(job.Key(id)),
-		UpdateExpression: &set,
-		ConditionExpression: aws.String("#token = :token AND #state IN (" + awaiting + ") AND " +
-			"(attribute_not_exists(generation_id) OR generation_id = :generation) AND expires_at > :now"),
-		ExpressionAttributeNames:            map[string]string{"#state": "state", "#result": "result", "#token": "token"},
-		ExpressionAttributeValues:           values,
+		UpdateExpression: &set, ConditionExpression: &condition,
+		ExpressionAttributeNames: aliases(set, condition), ExpressionAttributeValues: values,
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	}, nil
 }
@@ -218,7 +218,8 @@ func awaitsVerdict(values item) string {
 func (t *Table) Due(ctx context.Context, shard int, at time.Time, limit int) ([]Due, error) {
 	out, err := t.client.Query(ctx, &dynamodb.QueryInput{
 		TableName: &t.name, IndexName: aws.String("due"), Limit: aws.Int32(int32(limit)), //nolint:gosec // a page size
-		KeyConditionExpression: aws.String("due_shard = :shard AND due_at <= :at"),
+		KeyConditionExpression:   aws.String("#due_shard = :shard AND #due_at <= :at"),
+		ExpressionAttributeNames: map[string]string{"#due_shard": "due_shard", "#due_at": "due_at"},
 		ExpressionAttributeValues: item{
 			":shard": text(fmt.Sprintf("due#%d", shard)), ":at": number(at.UnixMilli()),
 		},
@@ -244,11 +245,11 @@ func (t *Table) Due(ctx context.Context, shard int, at time.Time, limit int) ([]
 
 // Quarantine keeps a callback, raw, and counts how often it came.
 func (t *Table) Quarantine(ctx context.Context, q Quarantined) error {
+	update := "SET #path = :path, #body = :body, #reason = :reason, #last_at = :at, " +
+		"#first_at = if_not_exists(#first_at, :at) ADD #seen :one"
 	_, err := t.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &t.name, Key: keyOf(q.Key()),
-		UpdateExpression: aws.String("SET #path = :path, body = :body, reason = :reason, last_at = :at, " +
-			"first_at = if_not_exists(first_at, :at) ADD seen :one"),
-		ExpressionAttributeNames: map[string]string{"#path": "path"},
+		UpdateExpression: &update, ExpressionAttributeNames: aliases(update),
 		ExpressionAttributeValues: item{
 			":path": text(q.Path), ":body": &types.AttributeValueMemberB{Value: q.Body}, ":reason": text(q.Reason),
 			":at": number(millis(q.At)), ":one": number(1),
@@ -267,6 +268,19 @@ func (q Quarantined) Key() string {
 	h.Write([]byte{'\n'})
 	h.Write(q.Body)
 	return "quarantine#" + hex.EncodeToString(h.Sum(nil))
+}
+
+// aliases names every #attribute of the expressions, so that none can meet one
+// of DynamoDB's several hundred reserved words.
+func aliases(expressions ...string) map[string]string {
+	names := map[string]string{}
+	for _, e := range expressions {
+		for _, after := range strings.Split(e, "#")[1:] {
+			name, _, _ := strings.Cut(after, strings.TrimLeft(after, "abcdefghijklmnopqrstuvwxyz_"))
+			names["#"+name] = name
+		}
+	}
+	return names
 }
 
 func keyOf(key string) item { return item{"pk": text(key)} }

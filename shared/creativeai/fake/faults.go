@@ -14,7 +14,7 @@ const kindStatus = "status"
 type fault struct {
 	text      string // as it was written
 	at        place
-	kind      string // the directive's name without "get-" or "video-"
+	kind      string // the directive's name without "get-", "callback-" or "video-"
 	status    int    // of kindStatus
 	arguments map[string]string
 

@@ -122,7 +122,7 @@ func newFault(words []string) (*fault, error) {
 // place's prefix.
 func (f *fault) named(name string) (Directive, error) {
 	prefix := ""
-	for _, p := range []string{"get-", "video-"} {
+	for _, p := range []string{"get-", "callback-", "video-"} {
 		if strings.HasPrefix(name, p) {
 			prefix = p
 		}
