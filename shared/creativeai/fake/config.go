@@ -91,9 +91,6 @@ func (c *Config) complete() error {
 	if c.Seed == 0 {
 		c.Seed = uint64(c.Now().UnixNano()) //nolint:gosec // G115: any bits will do for a seed
 	}
-	if c.Callback == nil {
-		c.Callback = callbackTransport()
-	}
 	if c.CallbackTimeout == 0 {
 		c.CallbackTimeout = DefaultCallbackTimeout
 	}

@@ -23,6 +23,7 @@ type Argument struct {
 type place string
 
 const (
+	onDial    place = "dial"       // before each POST
 	onSubmit  place = "submit"     // each POST of a submission
 	onAccept  place = "acceptance" // once a generation: its course is settled
 	onGet     place = "get"        // each GET of a generation
@@ -128,7 +129,7 @@ func submitDirectives() []Directive {
 			{"body", "json|empty|array|junk", "json", "the body of the answer"},
 		}},
 		{Name: "same-id", at: onSubmit, Summary: "accepts under the id of the generation before it"},
-		{Name: "refuse", at: onSubmit, Summary: "refuses the connection: a dial error through Transport; the same as cut over a socket, which is open by then"},
+		{Name: "refuse", at: onDial, Summary: "refuses the connection: a dial error through Transport; the same as cut over a socket, which is open by then"},
 	}
 }
 

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// kindStatus is the kind of the directives NNN.
-const kindStatus = "status"
+// kindStatus is the kind of the directives NNN; no name can be the same.
+const kindStatus = "NNN status"
 
 // fault is a directive that was read. Its counter is guarded by Vendor.mu.
 type fault struct {
@@ -111,6 +111,19 @@ func (v *Vendor) Faults() []Fault {
 		list[i] = Fault{Text: f.text, Since: f.since, Fired: f.fired}
 	}
 	return list
+}
+
+// job returns the faults that a submission asks for, those of its first try if this is another:
+// their counters go on. The caller holds mu.
+func (v *Vendor) job(s submission, own []*fault) *ownFaults {
+	if len(own) == 0 {
+		return &ownFaults{}
+	}
+	key := jobKey{s.WebhookURL, s.Prompt}
+	if v.jobs[key] == nil {
+		v.jobs[key] = &ownFaults{list: own, since: v.config.Now()}
+	}
+	return v.jobs[key]
 }
 
 // fire returns the faults that strike at a place now, and counts them: the rules, then the

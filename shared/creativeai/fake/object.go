@@ -48,8 +48,7 @@ func (o object) encode() []byte {
 		if i > 0 {
 			text = append(text, ',')
 		}
-		name, _ := jsontext.AppendQuote(nil, m.name) // only bad UTF-8 fails, and is replaced
-		text = append(append(text, name...), ':')
+		text = append(append(text, quote(m.name)...), ':')
 		text = append(text, m.value...)
 	}
 	return append(text, '}')
@@ -80,4 +79,10 @@ const jsonType = "application/json"
 func refuse(w http.ResponseWriter, status int, code, message string) {
 	problem := object{}.add("code", code).add("message", message)
 	answer(w, status, jsonType, object{}.add("error", jsontext.Value(problem.encode())).encode())
+}
+
+// quote returns s as a JSON string; bytes that are not UTF-8 are replaced.
+func quote(s string) jsontext.Value {
+	text, _ := jsontext.AppendQuote(nil, s)
+	return text
 }

@@ -17,6 +17,8 @@ type Vendor struct {
 	mux    *http.ServeMux
 	alive  func() context.Context // done when the vendor is closed
 	stop   context.CancelFunc
+	// closeIdle ends the kept-alive connections of a callback transport of our own.
+	closeIdle func()
 
 	running sync.WaitGroup // handlers and timers; grows only while mu is held and closed is false
 
@@ -40,14 +42,19 @@ type Vendor struct {
 func newVendor(config Config) *Vendor {
 	ctx, stop := context.WithCancel(context.Background())
 	v := &Vendor{
-		config: config,
-		alive:  func() context.Context { return ctx },
-		stop:   stop,
-		timers: make(map[uint64]*time.Timer),
-		random: newRandom(config.Seed),
-		keys:   keyring{current: config.Key, previous: config.PreviousKey},
-		jobs:   make(map[jobKey]*ownFaults),
-		byID:   make(map[string]*generation),
+		config:    config,
+		alive:     func() context.Context { return ctx },
+		stop:      stop,
+		closeIdle: func() {},
+		timers:    make(map[uint64]*time.Timer),
+		random:    newRandom(config.Seed),
+		keys:      keyring{current: config.Key, previous: config.PreviousKey},
+		jobs:      make(map[jobKey]*ownFaults),
+		byID:      make(map[string]*generation),
+	}
+	if config.Callback == nil {
+		transport := callbackTransport()
+		v.config.Callback, v.closeIdle = transport, transport.CloseIdleConnections
 	}
 	v.mux = http.NewServeMux()
 	v.mux.HandleFunc("POST "+generationsPath, v.submit)
@@ -137,6 +144,7 @@ func (v *Vendor) Close() {
 		_ = server.Close() // the listener is gone either way
 	}
 	v.running.Wait()
+	v.closeIdle()
 }
 
 // scaled turns a duration of the vendor's into one of the clock's.

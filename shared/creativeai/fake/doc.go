@@ -1,0 +1,2 @@
+// Package fake is a CreativeAI vendor for tests and demonstrations.
+package fake
