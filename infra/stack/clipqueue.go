@@ -1,0 +1,101 @@
+// Package stack is the bundle as AWS resources: one construct a capability,
+// and [Clipqueue], the construct that puts them together.
+package stack
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// Clipqueue is the whole bundle as one construct. Its fields are the CDK
+// objects, so that others can grant and subscribe.
+type Clipqueue struct {
+	constructs.Construct
+
+	JobQueue  *JobQueue
+	Jobs      *Jobs
+	Vendor    *Vendor
+	Bus       *VideoBus
+	Webhook   *Webhook
+	PollLoop  *PollLoop
+	Submit    *Submit
+	Reconcile *Reconcile
+	Publish   *Publish
+	// Archive is nil when the setting of this name is off.
+	Archive *Archive
+	Alarms  *Alarms
+}
+
+// Props of [NewClipqueue].
+type Props struct {
+	// Settings of the deployment; nil means [Defaults].
+	Settings *Settings
+}
+
+// NewClipqueue puts the bundle into scope. Like CDK's own constructs it panics
+// when it cannot be made: with a [*SettingsError], or when the functions do
+// not build. props may be nil.
+func NewClipqueue(scope constructs.Construct, id string, props *Props) *Clipqueue {
+	settings := Defaults()
+	if props != nil && props.Settings != nil {
+		settings = *props.Settings
+	}
+	d, err := newDeployment(&settings)
+	if err != nil {
+		panic(err)
+	}
+	return newClipqueue(scope, id, d)
+}
+
+// newDeployment checks the settings and builds the functions.
+func newDeployment(settings *Settings) (*Deployment, error) {
+	if err := settings.Check(); err != nil {
+		return nil, err
+	}
+	bundles, err := BuildFunctions(settings.Architecture)
+	if err != nil {
+		return nil, err
+	}
+	return &Deployment{Settings: settings, Code: func(name string) awslambda.Code {
+		return awslambda.Code_FromAsset(jsii.String(bundles[name]), nil)
+	}}, nil
+}
+
+func newClipqueue(scope constructs.Construct, id string, d *Deployment) *Clipqueue {
+	this := constructs.NewConstruct(scope, jsii.String(id))
+	c := &Clipqueue{Construct: this}
+	c.Jobs = NewJobs(this, "Jobs", &JobsProps{Settings: d.Settings})
+	c.JobQueue = NewJobQueue(this, "JobQueue")
+	c.Vendor = NewVendor(this, "Vendor", &VendorProps{Settings: d.Settings})
+	c.Bus = NewVideoBus(this, "VideoBus")
+	c.Webhook = NewWebhook(this, "Webhook", &WebhookProps{Deployment: d, Jobs: c.Jobs, Vendor: c.Vendor})
+	c.PollLoop = NewPollLoop(this, "PollLoop", &PollLoopProps{Deployment: d, Jobs: c.Jobs, Vendor: c.Vendor})
+	c.Submit = NewSubmit(this, "Submit", &SubmitProps{
+		Deployment: d, Jobs: c.Jobs, Queue: c.JobQueue, Vendor: c.Vendor, PollLoop: c.PollLoop, Webhook: c.Webhook,
+	})
+	c.Reconcile = NewReconcile(this, "Reconcile", &ReconcileProps{Deployment: d, Jobs: c.Jobs, Queue: c.JobQueue, Vendor: c.Vendor})
+	c.Publish = NewPublish(this, "Publish", &PublishProps{Deployment: d, Jobs: c.Jobs, Bus: c.Bus})
+	if d.Settings.Archive {
+		c.Archive = NewArchive(this, "Archive", &ArchiveProps{Deployment: d, Jobs: c.Jobs, Bus: c.Bus})
+	}
+	c.Alarms = NewAlarms(this, "Alarms", &AlarmsProps{Settings: d.Settings, Bundle: c})
+	return c
+}
+
+// AddOutputs makes the outputs of the stack that stack-users and tools read.
+func (c *Clipqueue) AddOutputs(stack awscdk.Stack) {
+	output := func(name, value, description string) {
+		awscdk.NewCfnOutput(stack, jsii.String(name), &awscdk.CfnOutputProps{Value: jsii.String(value), Description: jsii.String(description)})
+	}
+	output("JobQueueUrl", *c.JobQueue.Queue.QueueUrl(), "Queue that takes prompts")
+	output("WebhookUrl", c.Webhook.URL, "Where the vendor's callbacks arrive")
+	output("EventBusName", *c.Bus.Bus.EventBusName(), "Bus that events come out on")
+	output("TableName", *c.Jobs.Table.TableName(), "Table that keeps the account of every job")
+	output("ApiKeySecretArn", *c.Vendor.Secret.Ref(), "Secret that takes the key of the CreativeAI API")
+	output("PollStateMachineArn", *c.PollLoop.StateMachine.StateMachineArn(), "Workflow that polls one generation")
+	if c.Archive != nil {
+		output("ArchiveBucketName", *c.Archive.Bucket.BucketName(), "Bucket of finished videos")
+	}
+}

@@ -1,0 +1,135 @@
+package stack
+
+import (
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambdadestinations"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/clipqueue/clipqueue/shared/env"
+)
+
+// Function is one Lambda with a role and a log group of its own. It starts
+// with no permission but to write its log; capabilities add what it calls.
+type Function struct {
+	awslambda.Function
+
+	role awsiam.Role
+}
+
+// Deployment is what every function of one deployment has in common.
+type Deployment struct {
+	// Settings of the deployment.
+	Settings *Settings
+	// Code gives the code of the function in functions/<name>.
+	Code func(name string) awslambda.Code
+}
+
+// functionProps say what sets one function apart from the others.
+type functionProps struct {
+	*Deployment
+
+	// name is the function's folder under functions/.
+	name        string
+	description string
+	size        FunctionSettings
+	timeout     time.Duration
+	// failures takes the events of asynchronous calls that failed; nil for
+	// functions that are only called synchronously or by a queue.
+	failures awssqs.IQueue
+}
+
+func newFunction(scope constructs.Construct, props *functionProps) *Function {
+	logs := newLogGroup(scope, "Logs", "", props.Settings)
+	role := awsiam.NewRole(scope, jsii.String("Role"), &awsiam.RoleProps{
+		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
+		Description: jsii.Sprintf("What the %s function of Clipqueue may do", props.name),
+	})
+	f := &Function{role: role, Function: awslambda.NewFunction(scope, jsii.String("Function"), &awslambda.FunctionProps{
+		Description:                  jsii.String(props.description),
+		Runtime:                      awslambda.Runtime_PROVIDED_AL2023(),
+		Architecture:                 lambdaArchitecture(props.Settings.Architecture),
+		Handler:                      jsii.String("bootstrap"),
+		Code:                         props.Code(props.name),
+		MemorySize:                   jsii.Number(props.size.MemoryMB),
+		Timeout:                      seconds(props.timeout),
+		ReservedConcurrentExecutions: reserved(props.size.ReservedConcurrency),
+		Role:                         role,
+		LogGroup:                     logs,
+		LoggingFormat:                awslambda.LoggingFormat_JSON,
+		// LOG_LEVEL filters what the function says. Lambda's own filter stays
+		// open, as it would drop metrics too.
+		ApplicationLogLevelV2: awslambda.ApplicationLogLevel_DEBUG,
+		SystemLogLevelV2:      awslambda.SystemLogLevel_INFO,
+		Tracing:               tracing(props.Settings.Tracing),
+	})}
+	f.allow([]string{"logs:CreateLogStream", "logs:PutLogEvents"}, *logs.LogGroupArn())
+	if props.failures != nil {
+		f.ConfigureAsyncInvoke(&awslambda.EventInvokeConfigOptions{
+			OnFailure:     awslambdadestinations.NewSqsDestination(props.failures),
+			RetryAttempts: jsii.Number(0),
+			MaxEventAge:   seconds(minute),
+		})
+	}
+	f.setEnv(env.Stage, props.Settings.Stage)
+	f.setEnv(env.LogLevel, props.Settings.LogLevel)
+	f.setEnv(env.Version, Version)
+	return f
+}
+
+// allow lets the function call actions on resources, and nothing else of them.
+func (f *Function) allow(actions []string, resources ...string) {
+	f.role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions: jsii.Strings(actions...), Resources: jsii.Strings(resources...),
+	}))
+}
+
+func (f *Function) setEnv(name, value string) {
+	f.AddEnvironment(jsii.String(name), jsii.String(value), nil)
+}
+
+// newLogGroup makes a log group that is kept as long as the settings say.
+// An empty name lets CloudFormation choose one.
+func newLogGroup(scope constructs.Construct, id, name string, s *Settings) awslogs.LogGroup {
+	props := &awslogs.LogGroupProps{RemovalPolicy: awscdk.RemovalPolicy_DESTROY}
+	if name != "" {
+		props.LogGroupName = jsii.String(name)
+	}
+	group := awslogs.NewLogGroup(scope, jsii.String(id), props)
+	// CDK's own property is an enumeration of words; the resource takes days.
+	if resource, ok := group.Node().DefaultChild().(awslogs.CfnLogGroup); ok {
+		resource.SetRetentionInDays(jsii.Number(s.LogRetentionDays))
+	}
+	return group
+}
+
+func lambdaArchitecture(name string) awslambda.Architecture {
+	if name == "x86_64" {
+		return awslambda.Architecture_X86_64()
+	}
+	return awslambda.Architecture_ARM_64()
+}
+
+func reserved(concurrency int) *float64 {
+	if concurrency == 0 {
+		return nil
+	}
+	return jsii.Number(concurrency)
+}
+
+func tracing(on bool) awslambda.Tracing {
+	if on {
+		return awslambda.Tracing_ACTIVE
+	}
+	return awslambda.Tracing_DISABLED
+}
+
+func seconds(d time.Duration) awscdk.Duration {
+	return awscdk.Duration_Seconds(jsii.Number(d.Seconds()))
+}

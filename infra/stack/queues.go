@@ -1,0 +1,92 @@
+package stack
+
+import (
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambdaeventsources"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/clipqueue/clipqueue/shared/env"
+)
+
+// DeadLetters is a queue for what could not be handled, watched by an alarm.
+type DeadLetters struct {
+	awssqs.Queue
+}
+
+func newDeadLetters(scope constructs.Construct, id string) *DeadLetters {
+	return &DeadLetters{newQueue(scope, id, &awssqs.QueueProps{})}
+}
+
+// from lets an event source of fn send here; Lambda does so with fn's role.
+func (d *DeadLetters) from(fn *Function) awslambda.IEventSourceDlq {
+	d.GrantSend(fn)
+	return awslambdaeventsources.NewSqsDlq(d.Queue)
+}
+
+// GrantSend lets fn put messages here.
+func (d *DeadLetters) GrantSend(fn *Function) {
+	fn.allow([]string{"sqs:SendMessage"}, *d.QueueArn())
+}
+
+// newQueue makes an encrypted queue that takes TLS only and keeps messages as
+// long as SQS can.
+func newQueue(scope constructs.Construct, id string, props *awssqs.QueueProps) awssqs.Queue {
+	props.EnforceSSL = jsii.Bool(true)
+	props.Encryption = awssqs.QueueEncryption_SQS_MANAGED
+	props.RetentionPeriod = seconds(jobQueueRetention)
+	return awssqs.NewQueue(scope, jsii.String(id), props)
+}
+
+// JobQueue is where producers put prompts.
+type JobQueue struct {
+	constructs.Construct
+
+	Queue       awssqs.Queue
+	DeadLetters *DeadLetters
+}
+
+// NewJobQueue makes the queue of prompts and its dead-letter queue.
+func NewJobQueue(scope constructs.Construct, id string) *JobQueue {
+	this := constructs.NewConstruct(scope, jsii.String(id))
+	dead := newDeadLetters(this, "DeadLetters")
+	return &JobQueue{Construct: this, DeadLetters: dead, Queue: newQueue(this, "Queue", &awssqs.QueueProps{
+		VisibilityTimeout: seconds(jobQueueVisibility),
+		// A job waits by being received again, so this is never reached by
+		// waiting alone: see the backoff of the submit function.
+		DeadLetterQueue: &awssqs.DeadLetterQueue{Queue: dead.Queue, MaxReceiveCount: jsii.Number(1000)},
+	})}
+}
+
+// Feed calls fn with the prompts, in at most concurrency copies at once, and
+// lets it postpone them.
+func (q *JobQueue) Feed(fn *Function, concurrency int) {
+	consume(fn, q.Queue, 10, concurrency)
+	fn.allow([]string{"sqs:ChangeMessageVisibility"}, *q.Queue.QueueArn())
+	fn.setEnv(env.JobQueueURL, *q.Queue.QueueUrl())
+}
+
+// GrantSend lets fn put a prompt back.
+func (q *JobQueue) GrantSend(fn *Function) {
+	fn.allow([]string{"sqs:SendMessage"}, *q.Queue.QueueArn())
+	fn.setEnv(env.JobQueueURL, *q.Queue.QueueUrl())
+}
+
+// consume calls fn with messages of queue, batch by batch; fn says which of a
+// batch failed.
+func consume(fn *Function, queue awssqs.Queue, batch, concurrency int) {
+	fn.allow([]string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}, *queue.QueueArn())
+	awslambda.NewEventSourceMapping(fn.Function, jsii.String("Queue"), &awslambda.EventSourceMappingProps{
+		Target:                  fn.Function,
+		EventSourceArn:          queue.QueueArn(),
+		BatchSize:               jsii.Number(batch),
+		MaxConcurrency:          jsii.Number(concurrency),
+		ReportBatchItemFailures: jsii.Bool(true),
+	})
+}
+
+// sixTimes is the visibility time-out that Lambda's documentation asks for.
+func sixTimes(limit time.Duration) time.Duration { return 6 * limit }
