@@ -66,7 +66,7 @@ func (r Rules) NextLook(j Job, now time.Time) (time.Time, bool) {
 
 // NeedsMessage says whether a queued job's message should have come long ago.
 func (r Rules) NeedsMessage(j Job, now time.Time) bool {
-	return j.State == Queued && now.After(j.RetryAt)
+	return j.State == Queued && !now.Before(j.RetryAt.Add(firstRequeue))
 }
 
 // NeedsArchiving says whether the archive should have stored a video long ago.

@@ -13,6 +13,8 @@ var (
 	ErrDuplicate = errors.New("the job already holds this")
 	// ErrClaimed is a claim while another lives: come back when it ends.
 	ErrClaimed = errors.New("the job is claimed by another delivery of its message")
+	// ErrOverdue is a claim of a job whose time is over: [Rules.Overdue] says what to do.
+	ErrOverdue = errors.New("the job's time is over")
 	// ErrOtherPayload is a claim with another payload under the same job_id.
 	ErrOtherPayload = errors.New("the job_id is taken by another payload")
 	// ErrForeign is a verdict that does not mean this job: the token or the generation id does not fit.

@@ -134,6 +134,8 @@ func (r Rules) claim(j Job, f Claim) (Job, error) {
 		return j, ErrClaimed
 	case j.State != Queued:
 		return j, ErrDuplicate
+	case r.Overdue(j, f.At) != nil:
+		return j, ErrOverdue
 	}
 	j.Attempt++
 	j.ClaimID = f.ID
@@ -147,7 +149,9 @@ func (r Rules) claim(j Job, f Claim) (Job, error) {
 
 func (r Rules) accept(j Job, f Accept) (Job, error) {
 	switch {
-	case j.GenerationID == f.GenerationID && j.GenerationID != "":
+	case f.GenerationID == "":
+		return j, ErrForeign
+	case j.GenerationID == f.GenerationID:
 		return j, ErrDuplicate
 	case j.GenerationID != "", j.State == Rejected:
 		return j, ErrContradiction
@@ -163,7 +167,7 @@ func (r Rules) accept(j Job, f Accept) (Job, error) {
 		return r.move(j, Expired, f.At, "accepted by the vendor, as "+f.GenerationID+", after the deadline"), nil
 	}
 	j = r.move(j, Processing, f.At, "accepted by the vendor, as "+f.GenerationID)
-	return owe(j, Owed{Type: events.TypeAccepted}), nil
+	return r.owe(j, Owed{Type: events.TypeAccepted}), nil
 }
 
 func (r Rules) refuse(j Job, f Refuse) (Job, error) {
@@ -296,6 +300,8 @@ func (r Rules) deadlineOf(j Job) (time.Time, bool) {
 
 func (r Rules) attach(j Job, f Attach) (Job, error) {
 	switch {
+	case f.GenerationID == "":
+		return j, ErrForeign
 	case j.GenerationID == f.GenerationID:
 		return j, ErrDuplicate
 	case j.GenerationID != "":
@@ -308,7 +314,7 @@ func (r Rules) attach(j Job, f Attach) (Job, error) {
 	j.DueAt = ms(f.At)
 	j.Looks = 0
 	j = r.move(j, Processing, f.At, f.By+" attached generation "+f.GenerationID)
-	return owe(j, Owed{Type: events.TypeAccepted}), nil
+	return r.owe(j, Owed{Type: events.TypeAccepted}), nil
 }
 
 func (r Rules) release(j Job, f Release) (Job, error) {
@@ -319,7 +325,7 @@ func (r Rules) release(j Job, f Release) (Job, error) {
 		return j, ErrStale
 	}
 	j.EnqueuedAt = ms(f.At)
-	j.RetryAt = ms(f.At)
+	j.RetryAt = time.Time{} // its message is gone: it is needed at once
 	j.DueAt = ms(f.At)
 	j.Looks = 0
 	return r.move(j, Queued, f.At, f.By+" allowed one new submit"), nil
@@ -338,7 +344,7 @@ func (r Rules) cancel(j Job, f Cancel) (Job, error) {
 
 func (r Rules) stored(j Job, f Stored) (Job, error) {
 	switch {
-	case j.State != Completed:
+	case j.State != Completed, f.Archive.State != ArchiveStored && f.Archive.State != ArchiveFailed:
 		return j, ErrStale
 	case j.Archive.State == ArchiveStored, j.Archive.State == f.Archive.State:
 		return j, ErrDuplicate
@@ -349,7 +355,7 @@ func (r Rules) stored(j Job, f Stored) (Job, error) {
 	if f.Archive.State == ArchiveFailed {
 		kind, why = events.TypeArchiveFailed, "the video cannot be had: "+f.Archive.Message
 	}
-	return owe(r.move(j, Completed, f.At, why), Owed{Type: kind}), nil
+	return r.owe(r.move(j, Completed, f.At, why), Owed{Type: kind}), nil
 }
 
 // republish owes the completed event once more, under its old id.
@@ -374,7 +380,7 @@ func (r Rules) republish(j Job) (Job, error) {
 // settle moves the job to a verdict.
 func (r Rules) settle(j Job, s State, at time.Time, why string, owed Owed) Job {
 	j.SettledAt = ms(at)
-	return owe(r.move(j, s, at, why), owed)
+	return r.owe(r.move(j, s, at, why), owed)
 }
 
 // move makes the transition and writes it into the history.
@@ -395,10 +401,15 @@ func (r Rules) recordEnd(at time.Time) time.Time {
 	return at.UTC().Add(r.RecordFor).Truncate(time.Second)
 }
 
-// owe marks the job's last transition as one that owes an event.
-func owe(j Job, o Owed) Job {
+// owe marks the job's last transition as one that owes an event. A job that no
+// one was to look at any more must be looked at again, in case the event does
+// not get out by itself.
+func (r Rules) owe(j Job, o Owed) Job {
 	last := j.History[len(j.History)-1]
 	o.Version, o.At = last.Version, last.At
+	if j.DueAt.IsZero() {
+		j.DueAt = last.At.Add(r.FirstLookAfter)
+	}
 	j.Owed = append(slices.Clone(j.Owed), o)
 	return j
 }

@@ -1,13 +1,13 @@
 package store
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/clipqueue/clipqueue/shared/job"
+	"github.com/clipqueue/clipqueue/shared/strictjson"
 )
 
 // DecodeImage reads a job from the NewImage of a stream record, as Lambda hands
@@ -15,7 +15,7 @@ import (
 // whatever the image holds.
 func DecodeImage(image []byte) (job.Job, error) {
 	var values map[string]value
-	if err := json.Unmarshal(image, &values); err != nil {
+	if err := strictjson.Unmarshal(image, &values); err != nil {
 		return job.Job{}, fmt.Errorf("decode a stream image: %w", err)
 	}
 	it := make(item, len(values))
@@ -32,7 +32,7 @@ func DecodeImage(image []byte) (job.Job, error) {
 // value is one attribute in DynamoDB's JSON; exactly one field is set.
 type value struct {
 	S    *string          `json:"S"`
-	N    *json.Number     `json:"N"`
+	N    *string          `json:"N"`
 	B    *[]byte          `json:"B"`
 	BOOL *bool            `json:"BOOL"`
 	NULL *bool            `json:"NULL"`
@@ -45,7 +45,7 @@ func (v value) attribute() (types.AttributeValue, error) {
 	case v.S != nil:
 		return &types.AttributeValueMemberS{Value: *v.S}, nil
 	case v.N != nil:
-		return &types.AttributeValueMemberN{Value: v.N.String()}, nil
+		return &types.AttributeValueMemberN{Value: *v.N}, nil
 	case v.B != nil:
 		return &types.AttributeValueMemberB{Value: *v.B}, nil
 	case v.BOOL != nil:

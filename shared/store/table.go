@@ -174,13 +174,14 @@ func (t *Table) settlement(id string, v job.Verdict) (*dynamodb.UpdateItemInput,
 	}
 	set := "SET #state = :state, #generation_id = :generation, #result = :result, #callback = :callback, " +
 		"#settled_at = :at, #expires_at = :end, #version = #version + :one, #unpublished = #version + :one, " +
-		"#history = list_append(#history, :step), #owed = list_append(if_not_exists(#owed, :none), :owed)"
+		"#history = list_append(#history, :step), #owed = list_append(if_not_exists(#owed, :none), :owed), " +
+		"#due_at = if_not_exists(#due_at, :due)"
 	values := item{
 		":state": meant["state"], ":generation": meant["generation_id"], ":result": meant["result"],
 		":callback": &types.AttributeValueMemberB{Value: v.Body}, ":at": meant["settled_at"], ":end": meant["expires_at"],
 		":one": number(1), ":step": meant["history"], ":owed": meant["owed"],
-		":none":  &types.AttributeValueMemberL{Value: []types.AttributeValue{}},
-		":token": text(v.Token), ":now": number(t.now().Unix()),
+		":none": &types.AttributeValueMemberL{Value: []types.AttributeValue{}},
+		":due":  meant["due_at"], ":token": text(v.Token), ":now": number(t.now().Unix()),
 	}
 	if archive, ok := meant["archive"]; ok {
 		set += ", #archive = :archive"
@@ -276,7 +277,7 @@ func aliases(expressions ...string) map[string]string {
 	names := map[string]string{}
 	for _, e := range expressions {
 		for _, after := range strings.Split(e, "#")[1:] {
-			name, _, _ := strings.Cut(after, strings.TrimLeft(after, "abcdefghijklmnopqrstuvwxyz_"))
+			name := strings.TrimSuffix(after, strings.TrimLeft(after, "abcdefghijklmnopqrstuvwxyz_"))
 			names["#"+name] = name
 		}
 	}

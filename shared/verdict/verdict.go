@@ -1,0 +1,74 @@
+// Package verdict turns what the vendor says of a generation into a verdict on a
+// job, the same for a callback and for the answer to a question.
+package verdict
+
+import (
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/clipqueue/clipqueue/events"
+	"github.com/clipqueue/clipqueue/shared/creativeai"
+	"github.com/clipqueue/clipqueue/shared/job"
+)
+
+// The longest that is stored of what the vendor says; the whole is in the
+// callback's raw body. A job's row has to stay under DynamoDB's 400 KB.
+const (
+	maxText  = 16 << 10
+	maxURL   = 8 << 10
+	maxShort = 1 << 10
+)
+
+// Of is the verdict, and false when the vendor is not finished.
+func Of(g creativeai.Generation, at time.Time) (job.Verdict, bool) {
+	v := job.Verdict{At: at, GenerationID: g.ID, Result: job.Result{
+		Charge: job.Charge{
+			ModelActual: cut(g.ModelActual, maxShort), Credits: g.Credits, FailoverUsed: g.FailoverUsed,
+		},
+		CompletedAt: cut(g.CompletedAt, maxShort), Via: events.ViaCallback,
+	}}
+	switch g.Verdict() {
+	case creativeai.Succeeded:
+		v.State = job.Completed
+		v.Result.OutputURL, v.Result.OutputURLProblem = output(g.OutputURL)
+	case creativeai.Failed:
+		v.State = job.Failed
+		v.Result.ErrorMessage = cut(g.Error, maxText)
+		if v.Result.ErrorMessage == "" {
+			v.Result.ErrorMessage = "the vendor gave no reason"
+		}
+	case creativeai.Pending:
+		return job.Verdict{}, false
+	}
+	return v, true
+}
+
+// output keeps the vendor's URL as it was given, and says why it cannot be downloaded.
+func output(raw string) (given *string, problem string) {
+	switch {
+	case raw == "":
+		return nil, "the vendor gave no output_url"
+	case len(raw) > maxURL:
+		return nil, "the vendor's output_url is longer than 8 KB; the whole is in the job's record"
+	}
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil:
+		return &raw, "the vendor's output_url is not a URL"
+	case !u.IsAbs() || u.Host == "":
+		return &raw, "the vendor's output_url is not an absolute URL"
+	case !strings.EqualFold(u.Scheme, "https"):
+		return &raw, "the vendor's output_url is not https"
+	}
+	return &raw, ""
+}
+
+// cut shortens a text to so many bytes, whole characters only.
+func cut(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	const mark = "… (cut)"
+	return strings.ToValidUTF8(s[:most-len(mark)], "") + mark
+}
