@@ -128,11 +128,12 @@ func (f *fault) named(name string) (Directive, error) {
 		}
 	}
 	f.kind = strings.TrimPrefix(name, prefix)
+	listed := name
 	if status, err := strconv.Atoi(f.kind); err == nil && status >= 300 && status <= 599 {
 		f.kind, f.status = kindStatus, status
-		name = prefix + "NNN"
+		listed = prefix + "NNN"
 	}
-	d, known := catalogue().byName[name]
+	d, known := catalogue().byName[listed]
 	if !known || f.kind == "NNN" {
 		return Directive{}, fmt.Errorf("%w: there is no fault %q; GET /_fake/directives lists them", ErrDirective, name)
 	}

@@ -260,24 +260,17 @@ func (x *exchange) Write(p []byte) (int, error) {
 	if x.bodyless {
 		return len(p), nil
 	}
-	over := x.length >= 0 && x.written+int64(len(p)) > x.length
-	if over {
-		p = p[:x.length-x.written]
+	if x.length >= 0 && x.written+int64(len(p)) > x.length {
+		return 0, http.ErrContentLength // as net/http: nothing of it
 	}
 	x.written += int64(len(p))
 	if x.pipe == nil && x.buffer.Len()+len(p) > bufferSize {
 		x.flush()
 	}
-	n, err := len(p), error(nil)
 	if x.pipe == nil {
-		x.buffer.Write(p)
-	} else {
-		n, err = x.pipe.Write(p)
+		return x.buffer.Write(p)
 	}
-	if over && err == nil {
-		err = http.ErrContentLength
-	}
-	return n, err
+	return x.pipe.Write(p)
 }
 
 // FlushError serves http.ResponseController.

@@ -133,7 +133,7 @@ func (v *Vendor) serveVideo(w http.ResponseWriter, r *http.Request, g *generatio
 		w.WriteHeader(http.StatusOK)
 		_, _ = io.Copy(writerOnly{w}, content)
 	case s.lengthBy != 0:
-		v.serveWrongLength(w, content, s.lengthBy)
+		serveWrongLength(w, content, s.lengthBy)
 	default:
 		if s.noRange {
 			r = r.Clone(r.Context())
@@ -144,9 +144,9 @@ func (v *Vendor) serveVideo(w http.ResponseWriter, r *http.Request, g *generatio
 	}
 }
 
-// serveWrongLength declares another length than there is. net/http itself ends a connection whose
-// body came too short, and a body at the length that was declared.
-func (v *Vendor) serveWrongLength(w http.ResponseWriter, content io.ReadSeeker, by int64) {
+// serveWrongLength declares another length than there is. Of more than there is net/http ends the
+// connection; of less a client sees no more than that.
+func serveWrongLength(w http.ResponseWriter, content io.ReadSeeker, by int64) {
 	size, err := content.Seek(0, io.SeekEnd)
 	if err != nil {
 		return
@@ -154,9 +154,10 @@ func (v *Vendor) serveWrongLength(w http.ResponseWriter, content io.ReadSeeker, 
 	if _, err := content.Seek(0, io.SeekStart); err != nil {
 		return
 	}
-	w.Header().Set("Content-Length", strconv.FormatInt(max(0, size+by), 10))
+	declared := max(0, size+by)
+	w.Header().Set("Content-Length", strconv.FormatInt(declared, 10))
 	w.WriteHeader(http.StatusOK)
-	_, _ = io.Copy(writerOnly{w}, content)
+	_, _ = io.CopyN(writerOnly{w}, content, declared) // ends with the content at the latest
 }
 
 // serveBomb sends zeros that unpack to a size, made of one small gzip member again and again.
