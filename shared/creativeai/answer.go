@@ -76,11 +76,12 @@ func wrongPlace(status int) bool {
 // tells whether the vendor's own API wrote it rather than a proxy before it or
 // a router at a wrong address.
 //
-// The vendor documents only "error" and "error_message", in results. Other
-// APIs say "message" or "detail", and so do gateways, but these say no more
-// than the status does ("Service Unavailable", "Not Found"). So: a text under
-// any of the names is the vendor's own, unless it merely repeats the status
-// under one of the undocumented names, or repeats a 404 or 405 under any.
+// The vendor documents only "error" and "error_message", in results; what other
+// APIs say under "errors", "message" or "detail" is taken too. But gateways and
+// routers use these as well, with a text that says no more than the status does
+// ("Service Unavailable"): such a text under an undocumented name is not the
+// vendor's. On 404 and 405 only a documented name counts, and only with more
+// than the status to say, since a wrong base URL must not refuse every job.
 func vendorError(a answer) (said string, own bool) {
 	if a.cut != nil {
 		return "", false
@@ -96,7 +97,10 @@ func vendorError(a answer) (said string, own bool) {
 		}
 		documented := name == "error" || name == "error_message"
 		bare := strings.EqualFold(strings.Trim(said, " .!"), http.StatusText(a.status))
-		return said, !bare || (documented && !wrongPlace(a.status))
+		if wrongPlace(a.status) {
+			return said, documented && !bare
+		}
+		return said, documented || !bare
 	}
 	return "", false
 }

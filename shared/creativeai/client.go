@@ -89,7 +89,7 @@ func New(baseURL string, options ...Option) (*Client, error) {
 		return nil, fmt.Errorf("creativeai: base URL %q: want no user, query or fragment", u.Redacted())
 	}
 	s := settings{version: "dev", dialer: dialer{
-		dial: (&net.Dialer{Timeout: connectTimeout}).DialContext,
+		dial: new(net.Dialer).DialContext,
 		tls:  &tls.Config{MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(4)},
 	}}
 	for _, option := range options {

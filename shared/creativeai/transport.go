@@ -12,7 +12,8 @@ import (
 )
 
 const (
-	// connectTimeout bounds dialling, and then the TLS handshake as well.
+	// connectTimeout bounds dialling and the TLS handshake together. net/http
+	// lets them go on when the request that asked for them has ended.
 	connectTimeout = 10 * time.Second
 	// idleTimeout closes unused connections well before servers commonly do.
 	idleTimeout = 15 * time.Second
@@ -40,6 +41,8 @@ type dialer struct {
 }
 
 func (d *dialer) plain(ctx context.Context, network, address string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
 	raw, err := d.dial(ctx, network, address)
 	if err != nil {
 		return nil, err
@@ -52,6 +55,8 @@ func (d *dialer) secure(ctx context.Context, network, address string) (net.Conn,
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
 	raw, err := d.dial(ctx, network, address)
 	if err != nil {
 		return nil, err
@@ -59,8 +64,6 @@ func (d *dialer) secure(ctx context.Context, network, address string) (net.Conn,
 	config := d.tls.Clone()
 	config.ServerName = host
 	secured := tls.Client(raw, config)
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
-	defer cancel()
 	if err := secured.HandshakeContext(ctx); err != nil {
 		_ = raw.Close()
 		return nil, fmt.Errorf("TLS handshake: %w", err)
