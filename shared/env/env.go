@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"os"
 	"strconv"
 	"time"
 )
@@ -91,6 +92,9 @@ type Reader struct {
 
 // NewReader takes os.LookupEnv, or a map's lookup in tests.
 func NewReader(lookup func(string) (string, bool)) *Reader { return &Reader{lookup: lookup} }
+
+// Process reads the process's own environment.
+func Process() *Reader { return NewReader(os.LookupEnv) }
 
 // Err is nil, or names every variable that was missing or wrong.
 func (r *Reader) Err() error {
