@@ -11,6 +11,10 @@ const (
 	MaxMessageBytes = 128 << 10
 	// MaxPromptBytes is the size of the longest prompt, in UTF-8.
 	MaxPromptBytes = 32 << 10
+	// MaxOptionBytes is the size of the longest model, aspect ratio or resolution.
+	MaxOptionBytes = 256
+	// MaxDurationSeconds is the longest duration.
+	MaxDurationSeconds = 3600
 	// MaxMetadataBytes is the size of the largest metadata, without white space.
 	MaxMetadataBytes = 8 << 10
 	// MaxDepth is how deep metadata and passed-through fields may nest; EventBridge refuses more.
