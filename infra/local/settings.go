@@ -1,0 +1,44 @@
+package local
+
+import (
+	"fmt"
+	"maps"
+	"runtime"
+	"strings"
+)
+
+// localSettings are the caller's settings on top of what a local deployment
+// needs: the engine runs the functions as processes of this machine, and the
+// vendor's videos lie on a loopback address.
+func localSettings(vendorURL string, chosen map[string]string) map[string]string {
+	settings := map[string]string{
+		"local":                "true",
+		"architecture":         architecture(),
+		"creativeaiUrl":        vendorURL,
+		"archiveTrustedOrigin": vendorURL,
+	}
+	maps.Copy(settings, chosen)
+	return settings
+}
+
+// architecture is this machine's, as AWS calls it.
+func architecture() string {
+	if runtime.GOARCH == "amd64" {
+		return "x86_64"
+	}
+	return runtime.GOARCH
+}
+
+// ParseSettings reads "name=value name=value …", as SETTINGS has it. What a
+// name means, and which values it takes, only the stack knows.
+func ParseSettings(text string) (map[string]string, error) {
+	settings := make(map[string]string)
+	for _, word := range strings.Fields(text) {
+		name, value, found := strings.Cut(word, "=")
+		if !found || name == "" {
+			return nil, fmt.Errorf("%q is no setting: write name=value, separated by spaces", word)
+		}
+		settings[name] = value
+	}
+	return settings, nil
+}
