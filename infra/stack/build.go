@@ -44,8 +44,9 @@ func BuildFunctions(architecture string) (map[string]string, error) {
 	var group errgroup.Group
 	group.SetLimit(2)
 	for _, name := range functionNames() {
-		bundles[name] = filepath.Join(out, name)
-		group.Go(func() error { return buildFunction(goCommand, source, name, architecture, bundles[name]) })
+		dir := filepath.Join(out, name)
+		bundles[name] = dir
+		group.Go(func() error { return buildFunction(goCommand, source, name, architecture, dir) })
 	}
 	if err := group.Wait(); err != nil {
 		return nil, fmt.Errorf("clipqueue: build the functions: %w", err)
