@@ -158,15 +158,17 @@ func TestExpiries(t *testing.T) {
 		stage        string
 		state        job.State
 		mayBeCharged bool
+		looks        int64 // afterwards: they start anew where the vendor is asked again
 	}{
-		{"new", job.Queued, false},
-		{"queued", job.Queued, false},
-		{"unconfirmed", job.Unconfirmed, true},
-		{"processing", job.Processing, true},
+		{"new", job.Queued, false, 3},
+		{"queued", job.Queued, false, 3},
+		{"unconfirmed", job.Unconfirmed, true, 3},
+		{"processing", job.Processing, true, 0},
 	} {
 		t.Run(tc.stage, func(t *testing.T) {
 			t.Parallel()
 			j := jobtest.At(t, rules, "job-1", tc.stage)
+			j.Looks = 3
 			at := deadline(j).Add(time.Second)
 			got, err := rules.Apply(j, job.Deadline{At: at})
 			if err != nil {
@@ -182,6 +184,9 @@ func TestExpiries(t *testing.T) {
 			}
 			if got.State != job.Expired || !got.SettledAt.Equal(at) || got.GenerationID != j.GenerationID {
 				t.Errorf("%s at %v with id %q", got.State, got.SettledAt, got.GenerationID)
+			}
+			if got.Looks != tc.looks {
+				t.Errorf("looked at %d times, want %d", got.Looks, tc.looks)
 			}
 		})
 	}
