@@ -21,8 +21,7 @@ func (v *Vendor) submit(w http.ResponseWriter, r *http.Request) {
 	rec.note(func(q *Request) { q.Key = keyName })
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxSubmission))
 	if err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
+		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 			refuse(rec, http.StatusRequestEntityTooLarge, "too_large", "the body is over 1 MiB")
 		}
 		return // else the client has gone
@@ -50,10 +49,10 @@ func (v *Vendor) submit(w http.ResponseWriter, r *http.Request) {
 	if done {
 		return
 	}
-	g := v.accept(s, own, key, keyName, v.base(r), has(after, "same-id"))
+	g := v.accept(s, own, key, keyName, v.base(r), has(after, "same-id")) //nolint:contextcheck // its work outlives the request
 	rec.note(func(q *Request) { q.GenerationID, q.Credits, q.Accepted = g.id, s.credits(), true })
 	if g.early {
-		v.run(v.settle(g))
+		v.run(v.settle(g)) //nolint:contextcheck // the callback does not depend on the client
 	}
 	if out, done = v.disturb(out, r, after); done {
 		return

@@ -172,7 +172,14 @@ func TestCloseEndsGenerationsAndCallbacks(t *testing.T) {
 		b.accept("A dog")
 		b.vendor.Finish(b.accept("A cat"))
 		ctx, cancel := context.WithCancel(t.Context())
-		go b.do(ctx, http.MethodPost, submitPath, submission(t, "A bird [fault: slow for=100h]", webhook))
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, b.base+submitPath,
+			strings.NewReader(submission(t, "A bird [fault: slow for=100h]", webhook)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+key)
+		r.Header.Set("Content-Type", "application/json")
+		go b.send(r)
 		<-hanging
 		synctest.Wait()
 		b.vendor.Close()

@@ -89,7 +89,7 @@ func (c *Config) complete() error {
 		c.Scale = 1
 	}
 	if c.Seed == 0 {
-		c.Seed = uint64(c.Now().UnixNano()) //nolint:gosec // G115: any bits will do for a seed
+		c.Seed = uint64(c.Now().UnixNano())
 	}
 	if c.CallbackTimeout == 0 {
 		c.CallbackTimeout = DefaultCallbackTimeout

@@ -69,6 +69,9 @@ func (c *Content) Seek(offset int64, whence int) (int64, error) {
 // fill writes the pattern: each 8 bytes hold their own number, so that bytes that are missing,
 // doubled or in a wrong place are noticed.
 func fill(p []byte, offset int64, salt byte) {
+	for ; len(p) >= 8 && offset%8 == 0; p, offset = p[8:], offset+8 {
+		binary.BigEndian.PutUint64(p, uint64(offset/8)^uint64(salt)<<56) //nolint:gosec // G115: as below
+	}
 	for len(p) > 0 {
 		var word [8]byte
 		binary.BigEndian.PutUint64(word[:], uint64(offset/8)^uint64(salt)<<56) //nolint:gosec // G115: offsets are not negative

@@ -10,10 +10,12 @@ import (
 
 const controlPath = "/_fake/"
 
-// controlRoutes are kept apart from the vendor's own paths and need no key.
-func (v *Vendor) controlRoutes() {
+// control returns the control surface, which is kept apart from the vendor's own paths and needs
+// no key.
+func (v *Vendor) control() *http.ServeMux {
+	mux := http.NewServeMux()
 	route := func(pattern string, handle func(r *http.Request) (any, error)) {
-		v.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			result, err := handle(r)
 			reply(w, result, err)
 		})
@@ -28,17 +30,14 @@ func (v *Vendor) controlRoutes() {
 	route("DELETE "+controlPath+"faults", func(*http.Request) (any, error) { v.ClearFaults(); return v.Faults(), nil })
 	route("POST "+controlPath+"keys", v.controlKeys)
 	route("POST "+controlPath+"callbacks/{id}", v.controlCallback)
+	return mux
 }
 
 // reply answers with a result, or with what was wrong.
 func reply(w http.ResponseWriter, result any, err error) {
-	var problem *refusal
-	switch {
-	case errors.As(err, &problem):
+	if err != nil {
+		problem := asRefusal(err)
 		refuse(w, problem.status, problem.code, problem.message)
-		return
-	case err != nil:
-		refuse(w, http.StatusInternalServerError, "internal", err.Error())
 		return
 	}
 	text, err := json.Marshal(result)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"strconv"
@@ -79,14 +80,12 @@ func wantTook(t *testing.T, got, want time.Duration) {
 }
 
 // directiveTests has a test for each directive; TestEveryDirective fails if one is missing.
-func directiveTests() map[string]func(*testing.T, *bench) {
-	tests := make(map[string]func(*testing.T, *bench))
-	for _, some := range []map[string]func(*testing.T, *bench){
+func directiveTests() map[string]func(*bench) {
+	tests := make(map[string]func(*bench))
+	for _, some := range []map[string]func(*bench){
 		submitTests(), courseTests(), getTests(), callbackTests(), videoTests(),
 	} {
-		for name, test := range some {
-			tests[name] = test
-		}
+		maps.Copy(tests, some)
 	}
 	return tests
 }
@@ -115,7 +114,7 @@ func TestEveryDirective(t *testing.T) {
 		delete(tests, d.Name)
 		t.Run(d.Name, func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) { test(t, setup(t)) })
+			synctest.Test(t, func(t *testing.T) { test(setup(t)) })
 		})
 	}
 	for name := range tests {
@@ -123,304 +122,304 @@ func TestEveryDirective(t *testing.T) {
 	}
 }
 
-func submitTests() map[string]func(*testing.T, *bench) {
-	return map[string]func(*testing.T, *bench){
-		"NNN": func(t *testing.T, b *bench) {
+func submitTests() map[string]func(*bench) {
+	return map[string]func(*bench){
+		"NNN": func(b *bench) {
 			prompt := "A dog [fault: 429 retry-after=2 times=2]"
 			for range 2 {
 				a := b.submit(prompt)
-				wantStatus(t, a, http.StatusTooManyRequests)
+				wantStatus(b.t, a, http.StatusTooManyRequests)
 				if a.header.Get("Retry-After") != "2" || !bytes.Contains(a.body, []byte(`"error"`)) {
-					t.Errorf("answer: %v %s", a.header, a.body)
+					b.t.Errorf("answer: %v %s", a.header, a.body)
 				}
 			}
 			b.wantAccepted(0)
-			wantStatus(t, b.submit(prompt), http.StatusAccepted)
-			wantStatus(t, b.submit("A cat [fault: 503 accepted=yes body=empty]"), http.StatusServiceUnavailable)
+			wantStatus(b.t, b.submit(prompt), http.StatusAccepted)
+			wantStatus(b.t, b.submit("A cat [fault: 503 accepted=yes body=empty]"), http.StatusServiceUnavailable)
 			b.wantAccepted(2)
 		},
-		"html": func(t *testing.T, b *bench) {
+		"html": func(b *bench) {
 			a := b.submit("A dog [fault: html]")
-			wantStatus(t, a, http.StatusOK)
+			wantStatus(b.t, a, http.StatusOK)
 			if !bytes.HasPrefix(a.body, []byte("<!DOCTYPE html>")) || !strings.HasPrefix(a.header.Get("Content-Type"), "text/html") {
-				t.Errorf("answer: %v %s", a.header, a.body)
+				b.t.Errorf("answer: %v %s", a.header, a.body)
 			}
 			b.wantAccepted(0)
-			wantStatus(t, b.submit("A cat [fault: html status=202 accepted=yes]"), http.StatusAccepted)
+			wantStatus(b.t, b.submit("A cat [fault: html status=202 accepted=yes]"), http.StatusAccepted)
 			b.wantAccepted(1)
 		},
-		"cut": func(t *testing.T, b *bench) {
-			wantErr(t, b.submit("A dog [fault: cut]"), io.EOF)
-			wantErr(t, b.submit("A dog [fault: cut how=reset]"), syscall.ECONNRESET)
+		"cut": func(b *bench) {
+			wantErr(b.t, b.submit("A dog [fault: cut]"), io.EOF)
+			wantErr(b.t, b.submit("A dog [fault: cut how=reset]"), syscall.ECONNRESET)
 			b.wantAccepted(0)
-			wantErr(t, b.submit("A dog [fault: cut accepted=yes]"), io.EOF)
+			wantErr(b.t, b.submit("A dog [fault: cut accepted=yes]"), io.EOF)
 			b.wantAccepted(1)
 		},
-		"lost-answer": func(t *testing.T, b *bench) {
-			wantErr(t, b.submit("A dog [fault: lost-answer]"), io.EOF)
-			wantErr(t, b.submit("A cat [fault: lost-answer how=reset]"), syscall.ECONNRESET)
+		"lost-answer": func(b *bench) {
+			wantErr(b.t, b.submit("A dog [fault: lost-answer]"), io.EOF)
+			wantErr(b.t, b.submit("A cat [fault: lost-answer how=reset]"), syscall.ECONNRESET)
 			b.wantAccepted(2)
 		},
-		"cut-body": func(t *testing.T, b *bench) {
+		"cut-body": func(b *bench) {
 			a := b.submit("A dog [fault: cut-body at=10]")
-			wantErr(t, a, io.ErrUnexpectedEOF)
+			wantErr(b.t, a, io.ErrUnexpectedEOF)
 			if a.status != http.StatusAccepted || len(a.body) != 10 {
-				t.Errorf("answer: %d %q, want 202 and 10 bytes", a.status, a.body)
+				b.t.Errorf("answer: %d %q, want 202 and 10 bytes", a.status, a.body)
 			}
 			b.wantAccepted(1)
 		},
-		"slow": func(t *testing.T, b *bench) {
-			wantTook(t, took(func() { b.accept("A dog [fault: slow for=7s]") }), 7*time.Second)
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		"slow": func(b *bench) {
+			wantTook(b.t, took(func() { b.accept("A dog [fault: slow for=7s]") }), 7*time.Second)
+			ctx, cancel := context.WithTimeout(b.t.Context(), time.Second)
 			defer cancel()
-			a := b.do(ctx, http.MethodPost, submitPath, submission(t, "A cat [fault: slow for=7s]", webhook))
-			wantErr(t, a, context.DeadlineExceeded)
+			a := b.do(ctx, http.MethodPost, submitPath, submission(b.t, "A cat [fault: slow for=7s]", webhook))
+			wantErr(b.t, a, context.DeadlineExceeded)
 			b.wantAccepted(1)
 			time.Sleep(6 * time.Second)
 			synctest.Wait()
 			b.wantAccepted(2) // a vendor does not stop for a client that gave up
 		},
-		"drip": func(t *testing.T, b *bench) {
+		"drip": func(b *bench) {
 			a := b.submit("A dog")
 			drops := time.Duration(len(a.body)+len("[fault: drip every=1s bytes=10] ")) / 10
 			if got := took(func() { b.accept("A dog [fault: drip every=1s bytes=10]") }); got < (drops-5)*time.Second {
-				t.Errorf("took %s, want about %d drops of a second", got, drops)
+				b.t.Errorf("took %s, want about %d drops of a second", got, drops)
 			}
 		},
-		"answer": func(t *testing.T, b *bench) {
-			wantStatus(t, b.submit("[fault: answer status=200]"), http.StatusOK)
+		"answer": func(b *bench) {
+			wantStatus(b.t, b.submit("[fault: answer status=200]"), http.StatusOK)
 			ids := map[string]string{"empty": "", "null": "null", "number": "12345", "object": `{"id":"gen_1"}`}
 			for id, want := range ids {
-				wantField(t, b.submit("[fault: answer id="+id+"]").body, "id", want)
+				wantField(b.t, b.submit("[fault: answer id="+id+"]").body, "id", want)
 			}
-			if _, found := fields(t, b.submit("[fault: answer id=none]").body)["id"]; found {
-				t.Error("id=none has an id")
+			if _, found := fields(b.t, b.submit("[fault: answer id=none]").body)["id"]; found {
+				b.t.Error("id=none has an id")
 			}
-			if id := fields(t, b.submit("[fault: answer id=huge]").body)["id"]; len(id) < 64<<10 {
-				t.Errorf("id=huge has %d bytes", len(id))
+			if id := fields(b.t, b.submit("[fault: answer id=huge]").body)["id"]; len(id) < 64<<10 {
+				b.t.Errorf("id=huge has %d bytes", len(id))
 			}
 			for body, want := range map[string]string{"empty": "", "array": "[{", "junk": `{"id": "gen_`} {
 				if a := b.submit("[fault: answer body=" + body + "]"); !strings.HasPrefix(string(a.body), want) || a.status != 202 {
-					t.Errorf("body=%s: %d %s", body, a.status, a.body)
+					b.t.Errorf("body=%s: %d %s", body, a.status, a.body)
 				}
 			}
 			b.wantAccepted(10)
 		},
-		"same-id": func(t *testing.T, b *bench) {
+		"same-id": func(b *bench) {
 			if first, second := b.accept("A dog"), b.accept("A cat [fault: same-id]"); first != second {
-				t.Errorf("ids %s and %s differ", first, second)
+				b.t.Errorf("ids %s and %s differ", first, second)
 			}
 			b.wantAccepted(2)
 		},
-		"refuse": func(t *testing.T, b *bench) {
-			wantErr(t, b.submit("A dog [fault: refuse times=1]"), syscall.ECONNREFUSED)
+		"refuse": func(b *bench) {
+			wantErr(b.t, b.submit("A dog [fault: refuse times=1]"), syscall.ECONNREFUSED)
 			if n := len(b.vendor.Ledger().Requests); n != 0 {
-				t.Errorf("%d requests arrived", n)
+				b.t.Errorf("%d requests arrived", n)
 			}
 			b.accept("A dog [fault: refuse times=1]")
 		},
 	}
 }
 
-func courseTests() map[string]func(*testing.T, *bench) {
-	return map[string]func(*testing.T, *bench){
-		"fail": func(t *testing.T, b *bench) {
+func courseTests() map[string]func(*bench) {
+	return map[string]func(*bench){
+		"fail": func(b *bench) {
 			c := b.oneCallback("A dog [fault: fail message=blurred]")
-			wantField(t, c.body, "status", "failed")
-			wantField(t, c.body, "error_message", "blurred")
-			wantField(t, c.body, "output_url", "null")
+			wantField(b.t, c.body, "status", "failed")
+			wantField(b.t, c.body, "error_message", "blurred")
+			wantField(b.t, c.body, "output_url", "null")
 			if got := c.header.Get("X-CreativeAI-Event"); got != "video.generation.completed" {
-				t.Errorf("event %q", got)
+				b.t.Errorf("event %q", got)
 			}
 		},
-		"failover": func(t *testing.T, b *bench) {
+		"failover": func(b *bench) {
 			a := b.submit("A dog [fault: failover model=other-1]")
-			wantField(t, a.body, "failover_used", "true")
-			wantField(t, a.body, "model_actual", "other-1")
-			wantField(t, a.body, "model", "auto")
+			wantField(b.t, a.body, "failover_used", "true")
+			wantField(b.t, a.body, "model_actual", "other-1")
+			wantField(b.t, a.body, "model", "auto")
 		},
-		"takes": func(t *testing.T, b *bench) {
+		"takes": func(b *bench) {
 			b.accept("A dog [fault: takes for=90s]")
 			time.Sleep(91 * time.Second)
 			synctest.Wait()
 			if g := b.vendor.Ledger().Generations[0]; g.CompletedAt.Sub(g.AcceptedAt) != 90*time.Second {
-				t.Errorf("took from %s to %s", g.AcceptedAt, g.CompletedAt)
+				b.t.Errorf("took from %s to %s", g.AcceptedAt, g.CompletedAt)
 			}
 		},
-		"never": func(t *testing.T, b *bench) {
+		"never": func(b *bench) {
 			id := b.accept("A dog [fault: never]")
 			time.Sleep(10 * time.Hour)
 			synctest.Wait()
-			wantField(t, b.get(id).body, "status", "processing")
+			wantField(b.t, b.get(id).body, "status", "processing")
 			if !b.vendor.Finish(id) || b.vendor.Finish(id) {
-				t.Error("Finish must end it, once")
+				b.t.Error("Finish must end it, once")
 			}
-			wantField(t, b.get(id).body, "status", "completed")
+			wantField(b.t, b.get(id).body, "status", "completed")
 		},
-		"output": func(t *testing.T, b *bench) {
+		"output": func(b *bench) {
 			for url, want := range map[string]string{
 				"null": "null", "empty": "", "relative": "/videos/", "http": "http://videos.", "file": "file:///",
 				"junk": "not a URL", "https://127.0.0.1/x.mp4": "https://127.0.0.1/x.mp4",
 			} {
 				id := b.accept("A dog [fault: output url=" + url + "]")
 				b.vendor.Finish(id)
-				if got := fields(t, b.get(id).body)["output_url"]; !strings.HasPrefix(got, want) || (want == "" && got != "") {
-					t.Errorf("output url=%s: %q, want %q", url, got, want)
+				if got := fields(b.t, b.get(id).body)["output_url"]; !strings.HasPrefix(got, want) || (want == "" && got != "") {
+					b.t.Errorf("output url=%s: %q, want %q", url, got, want)
 				}
 			}
 		},
-		"callback-early": func(t *testing.T, b *bench) {
+		"callback-early": func(b *bench) {
 			answered := false
 			b.receiver.answer = func(int, *http.Request) (int, error) {
 				if answered {
-					t.Error("the submission was answered before the callback came")
+					b.t.Error("the submission was answered before the callback came")
 				}
 				return http.StatusOK, nil
 			}
 			id := b.accept("A dog [fault: callback-early]")
 			answered = true
-			if got := b.receiver.all(); len(got) != 1 || got[0].field(t, "id") != id {
-				t.Errorf("%d callbacks", len(got))
+			if got := b.receiver.all(); len(got) != 1 || got[0].field(b.t, "id") != id {
+				b.t.Errorf("%d callbacks", len(got))
 			}
 		},
 	}
 }
 
-func getTests() map[string]func(*testing.T, *bench) {
-	return map[string]func(*testing.T, *bench){
-		"get-NNN": func(t *testing.T, b *bench) {
+func getTests() map[string]func(*bench) {
+	return map[string]func(*bench){
+		"get-NNN": func(b *bench) {
 			id := b.accept("A dog [fault: get-404 until=20s] [fault: get-503 after=20s until=30s retry-after=1]")
-			wantStatus(t, b.get(id), http.StatusNotFound)
+			wantStatus(b.t, b.get(id), http.StatusNotFound)
 			time.Sleep(20 * time.Second)
-			wantStatus(t, b.get(id), http.StatusServiceUnavailable)
+			wantStatus(b.t, b.get(id), http.StatusServiceUnavailable)
 			time.Sleep(10 * time.Second)
-			wantStatus(t, b.get(id), http.StatusOK)
+			wantStatus(b.t, b.get(id), http.StatusOK)
 		},
-		"get-html":     func(t *testing.T, b *bench) { wantStatus(t, b.polled("[fault: get-html status=502]"), 502) },
-		"get-cut":      func(t *testing.T, b *bench) { wantErr(t, b.polled("[fault: get-cut]"), io.EOF) },
-		"get-cut-body": func(t *testing.T, b *bench) { wantErr(t, b.polled("[fault: get-cut-body]"), io.ErrUnexpectedEOF) },
-		"get-slow": func(t *testing.T, b *bench) {
-			wantTook(t, took(func() { b.polled("[fault: get-slow for=3s]") }), 3*time.Second)
+		"get-html":     func(b *bench) { wantStatus(b.t, b.polled("[fault: get-html status=502]"), 502) },
+		"get-cut":      func(b *bench) { wantErr(b.t, b.polled("[fault: get-cut]"), io.EOF) },
+		"get-cut-body": func(b *bench) { wantErr(b.t, b.polled("[fault: get-cut-body]"), io.ErrUnexpectedEOF) },
+		"get-slow": func(b *bench) {
+			wantTook(b.t, took(func() { b.polled("[fault: get-slow for=3s]") }), 3*time.Second)
 		},
-		"get-drip": func(t *testing.T, b *bench) {
+		"get-drip": func(b *bench) {
 			if got := took(func() { b.polled("[fault: get-drip]") }); got < 200*time.Second {
-				t.Errorf("took %s for a byte a second", got)
+				b.t.Errorf("took %s for a byte a second", got)
 			}
 		},
-		"get-status": func(t *testing.T, b *bench) {
-			wantField(t, b.polled("[fault: get-status is=archived]").body, "status", "archived")
+		"get-status": func(b *bench) {
+			wantField(b.t, b.polled("[fault: get-status is=archived]").body, "status", "archived")
 		},
-		"get-field": func(t *testing.T, b *bench) {
+		"get-field": func(b *bench) {
 			a := b.polled(`[fault: get-field name=credits value="\"many\""] [fault: get-field name=model]`)
-			wantField(t, a.body, "credits", "many")
-			if _, found := fields(t, a.body)["model"]; found {
-				t.Errorf("model is still in %s", a.body)
+			wantField(b.t, a.body, "credits", "many")
+			if _, found := fields(b.t, a.body)["model"]; found {
+				b.t.Errorf("model is still in %s", a.body)
 			}
 		},
-		"get-duplicate-name": func(t *testing.T, b *bench) {
+		"get-duplicate-name": func(b *bench) {
 			a := b.polled("[fault: get-duplicate-name name=STATUS]")
 			if !bytes.HasSuffix(a.body, []byte(`,"STATUS":"failed"}`)) {
-				t.Errorf("body: %s", a.body)
+				b.t.Errorf("body: %s", a.body)
 			}
 		},
 	}
 }
 
-func callbackTests() map[string]func(*testing.T, *bench) {
-	return map[string]func(*testing.T, *bench){
-		"callback-late": func(t *testing.T, b *bench) {
+func callbackTests() map[string]func(*bench) {
+	return map[string]func(*bench){
+		"callback-late": func(b *bench) {
 			id := b.accept("A dog [fault: callback-late for=40s]")
 			b.vendor.Finish(id)
-			wantField(t, b.get(id).body, "status", "completed")
+			wantField(b.t, b.get(id).body, "status", "completed")
 			time.Sleep(39 * time.Second)
 			synctest.Wait()
 			if n := len(b.receiver.all()); n != 0 {
-				t.Errorf("%d callbacks before its time", n)
+				b.t.Errorf("%d callbacks before its time", n)
 			}
 			time.Sleep(time.Second)
 			synctest.Wait()
 			if n := len(b.receiver.all()); n != 1 {
-				t.Errorf("%d callbacks at its time", n)
+				b.t.Errorf("%d callbacks at its time", n)
 			}
 		},
-		"callback-lost": func(t *testing.T, b *bench) {
+		"callback-lost": func(b *bench) {
 			c := b.oneCallback("A dog [fault: callback-lost times=2]")
 			if l := b.vendor.Ledger(); len(l.Attempts) != 3 || c.at.Sub(l.Attempts[0].At) != 30*time.Second {
-				t.Errorf("attempts: %+v", l.Attempts)
+				b.t.Errorf("attempts: %+v", l.Attempts)
 			}
 		},
-		"callback-double": func(t *testing.T, b *bench) {
+		"callback-double": func(b *bench) {
 			got := b.callbacks("A dog [fault: callback-double n=3 gap=4s]")
 			if len(got) != 3 || !bytes.Equal(got[0].body, got[2].body) || got[2].at.Sub(got[0].at) != 8*time.Second {
-				t.Errorf("%d callbacks: %v", len(got), got)
+				b.t.Errorf("%d callbacks: %v", len(got), got)
 			}
 		},
-		"callback-contradict": func(t *testing.T, b *bench) {
+		"callback-contradict": func(b *bench) {
 			got := b.callbacks("A dog [fault: callback-contradict gap=5s] [fault: fail]")
 			if len(got) != 2 || !got[1].signedBy(key) {
-				t.Fatalf("%d callbacks: %v", len(got), got)
+				b.t.Fatalf("%d callbacks: %v", len(got), got)
 			}
-			wantField(t, got[0].body, "status", "failed")
-			wantField(t, got[1].body, "status", "completed")
-			wantField(t, got[1].body, "error_message", "null")
+			wantField(b.t, got[0].body, "status", "failed")
+			wantField(b.t, got[1].body, "status", "completed")
+			wantField(b.t, got[1].body, "error_message", "null")
 		},
-		"callback-forged": func(t *testing.T, b *bench) {
+		"callback-forged": func(b *bench) {
 			got := b.callbacks("A dog [fault: callback-forged with=none n=2]")
 			if len(got) != 3 {
-				t.Fatalf("%d callbacks", len(got))
+				b.t.Fatalf("%d callbacks", len(got))
 			}
-			wantField(t, got[0].body, "status", "failed")
+			wantField(b.t, got[0].body, "status", "failed")
 			if _, signed := got[1].header["X-Creativeai-Signature"]; signed {
-				t.Error("with=none is signed")
+				b.t.Error("with=none is signed")
 			}
-			if !got[2].signedBy(key) || got[2].field(t, "status") != "completed" {
-				t.Error("the true one must follow")
+			if !got[2].signedBy(key) || got[2].field(b.t, "status") != "completed" {
+				b.t.Error("the true one must follow")
 			}
 		},
 		"callback-signature": testSignings,
-		"callback-altered": func(t *testing.T, b *bench) {
+		"callback-altered": func(b *bench) {
 			for i, how := range []string{"byte", "newline", "bom", "space"} {
 				got := b.callbacks("A dog [fault: callback-altered times=1 how=" + how + "]")
 				if len(got) != i+1 || got[i].signedBy(key) {
-					t.Errorf("%s: %d callbacks, the last one signed over its very body", how, len(got))
+					b.t.Errorf("%s: %d callbacks, the last one signed over its very body", how, len(got))
 				}
 			}
 		},
-		"callback-body": func(t *testing.T, b *bench) {
+		"callback-body": func(b *bench) {
 			for i, is := range []string{"empty", "junk", "array", "bom", "newline", "utf8", "large", "null"} {
 				got := b.callbacks("A dog [fault: callback-body is=" + is + "]")
 				if len(got) != i+1 || !got[i].signedBy(key) {
-					t.Fatalf("%s: %d callbacks, the last one not rightly signed", is, len(got))
+					b.t.Fatalf("%s: %d callbacks, the last one not rightly signed", is, len(got))
 				}
 				if bytes.HasPrefix(got[i].body, []byte(`{"id":"gen_`)) && is != "newline" && is != "utf8" && is != "large" {
-					t.Errorf("%s: %.80q", is, got[i].body)
+					b.t.Errorf("%s: %.80q", is, got[i].body)
 				}
 			}
 		},
-		"callback-misdirected": func(t *testing.T, b *bench) {
-			b.do(t.Context(), http.MethodPost, submitPath, submission(t, "A cat [fault: never]", webhook+"-of-the-other"))
+		"callback-misdirected": func(b *bench) {
+			b.do(b.t.Context(), http.MethodPost, submitPath, submission(b.t, "A cat [fault: never]", webhook+"-of-the-other"))
 			if c := b.oneCallback("A dog [fault: callback-misdirected]"); c.url != webhook+"-of-the-other" {
-				t.Errorf("went to %s", c.url)
+				b.t.Errorf("went to %s", c.url)
 			}
 			got := b.callbacks("A dog [fault: callback-misdirected to=/webhooks/x/../y]")
 			if want := "https://receiver.example/webhooks/y"; got[1].url != want {
-				t.Errorf("went to %s, want %s", got[1].url, want)
+				b.t.Errorf("went to %s, want %s", got[1].url, want)
 			}
 		},
-		"callback-field": func(t *testing.T, b *bench) {
-			wantField(t, b.oneCallback("[fault: callback-field name=credits value=12.5]").body, "credits", "12.5")
+		"callback-field": func(b *bench) {
+			wantField(b.t, b.oneCallback("[fault: callback-field name=credits value=12.5]").body, "credits", "12.5")
 		},
-		"callback-duplicate-name": func(t *testing.T, b *bench) {
+		"callback-duplicate-name": func(b *bench) {
 			c := b.oneCallback("[fault: callback-duplicate-name]")
 			if !bytes.HasSuffix(c.body, []byte(`,"status":"failed"}`)) || !c.signedBy(key) {
-				t.Errorf("body: %s", c.body)
+				b.t.Errorf("body: %s", c.body)
 			}
 		},
 	}
 }
 
 // testSignings holds each way to sign against the right one, which TestSignatureVectors pins.
-func testSignings(t *testing.T, b *bench) {
+func testSignings(b *bench) {
 	b.vendor.SetKeys(key, "the-one-before")
 	right := func(c callback) string { return fake.Signature(c.body, key) }
 	tests := map[string]func(c callback) []string{
@@ -440,10 +439,10 @@ func testSignings(t *testing.T, b *bench) {
 		"other-key":    nil,
 		"sha1":         nil,
 	}
-	for _, how := range signings(t) {
+	for _, how := range signings(b.t) {
 		want, found := tests[how]
 		if !found {
-			t.Errorf("no test of signature %s", how)
+			b.t.Errorf("no test of signature %s", how)
 			continue
 		}
 		before := len(b.receiver.all())
@@ -451,11 +450,11 @@ func testSignings(t *testing.T, b *bench) {
 		got := c.header["X-Creativeai-Signature"]
 		switch {
 		case want != nil && strings.Join(got, "|") != strings.Join(want(c), "|"):
-			t.Errorf("%s: %q, want %q", how, got, want(c))
+			b.t.Errorf("%s: %q, want %q", how, got, want(c))
 		case want == nil && (len(got) != 1 || got[0] == right(c)):
-			t.Errorf("%s: %q is right", how, got)
+			b.t.Errorf("%s: %q is right", how, got)
 		case how == "sha1" && !strings.HasPrefix(got[0], "sha1="):
-			t.Errorf("sha1: %q", got)
+			b.t.Errorf("sha1: %q", got)
 		}
 	}
 }
@@ -471,131 +470,131 @@ func signings(t *testing.T) []string {
 	return nil
 }
 
-func videoTests() map[string]func(*testing.T, *bench) {
+func videoTests() map[string]func(*bench) {
 	small := fake.SmallVideo()
-	return map[string]func(*testing.T, *bench){
-		"video-NNN": func(t *testing.T, b *bench) {
+	return map[string]func(*bench){
+		"video-NNN": func(b *bench) {
 			path := b.completed("A dog [fault: video-404 after=10s]")
-			wantStatus(t, b.download(path), http.StatusOK)
+			wantStatus(b.t, b.download(path), http.StatusOK)
 			time.Sleep(10 * time.Second)
-			wantStatus(t, b.download(path), http.StatusNotFound)
+			wantStatus(b.t, b.download(path), http.StatusNotFound)
 		},
-		"video-html": func(t *testing.T, b *bench) {
+		"video-html": func(b *bench) {
 			a := b.video("[fault: video-html type=video/mp4]")
 			if a.status != 200 || a.header.Get("Content-Type") != "video/mp4" || !bytes.HasPrefix(a.body, []byte("<!")) {
-				t.Errorf("answer: %d %v %s", a.status, a.header, a.body)
+				b.t.Errorf("answer: %d %v %s", a.status, a.header, a.body)
 			}
 		},
-		"video-cut": func(t *testing.T, b *bench) { wantErr(t, b.video("[fault: video-cut]"), io.EOF) },
-		"video-cut-body": func(t *testing.T, b *bench) {
+		"video-cut": func(b *bench) { wantErr(b.t, b.video("[fault: video-cut]"), io.EOF) },
+		"video-cut-body": func(b *bench) {
 			path := b.completed("[fault: video-cut-body at=99% times=1]")
 			a := b.download(path)
-			wantErr(t, a, io.ErrUnexpectedEOF)
+			wantErr(b.t, a, io.ErrUnexpectedEOF)
 			if len(a.body) == 0 || len(a.body) >= len(small) {
-				t.Fatalf("%d bytes of %d", len(a.body), len(small))
+				b.t.Fatalf("%d bytes of %d", len(a.body), len(small))
 			}
 			rest := b.download(path, "Range", "bytes="+strconv.Itoa(len(a.body))+"-", "If-Range", a.header.Get("ETag"))
 			if rest.status != http.StatusPartialContent || !bytes.Equal(append(a.body, rest.body...), small) {
-				t.Errorf("resumed: %d, %d bytes", rest.status, len(rest.body))
+				b.t.Errorf("resumed: %d, %d bytes", rest.status, len(rest.body))
 			}
 		},
-		"video-slow": func(t *testing.T, b *bench) {
-			wantTook(t, took(func() { b.video("[fault: video-slow for=9s]") }), 9*time.Second)
+		"video-slow": func(b *bench) {
+			wantTook(b.t, took(func() { b.video("[fault: video-slow for=9s]") }), 9*time.Second)
 		},
-		"video-drip": func(t *testing.T, b *bench) {
+		"video-drip": func(b *bench) {
 			want := time.Duration(len(small)) * time.Second
-			wantTook(t, took(func() { b.video("[fault: video-drip]") }), want)
+			wantTook(b.t, took(func() { b.video("[fault: video-drip]") }), want)
 		},
-		"video-redirect": func(t *testing.T, b *bench) {
-			wantHops(t, b, "[fault: video-redirect hops=20]", 20, "")
-			wantHops(t, b, "[fault: video-redirect hops=3 status=307 to=http://169.254.169.254/latest]", 3, "http://169.254.169.254/latest")
+		"video-redirect": func(b *bench) {
+			wantHops(b, "[fault: video-redirect hops=20]", 20, "")
+			wantHops(b, "[fault: video-redirect hops=3 status=307 to=http://169.254.169.254/latest]", 3, "http://169.254.169.254/latest")
 		},
-		"video-type": func(t *testing.T, b *bench) {
+		"video-type": func(b *bench) {
 			for is, want := range map[string]string{"text/plain": "text/plain", "none": ""} {
 				if a := b.video("[fault: video-type is=" + is + "]"); a.header.Get("Content-Type") != want || !bytes.Equal(a.body, small) {
-					t.Errorf("type is=%s: %v", is, a.header)
+					b.t.Errorf("type is=%s: %v", is, a.header)
 				}
 			}
 		},
-		"video-no-range": func(t *testing.T, b *bench) {
+		"video-no-range": func(b *bench) {
 			a := b.video("[fault: video-no-range]", "Range", "bytes=5-")
 			if a.status != 200 || a.header.Get("Accept-Ranges") != "" || !bytes.Equal(a.body, small) {
-				t.Errorf("answer: %d %v", a.status, a.header)
+				b.t.Errorf("answer: %d %v", a.status, a.header)
 			}
 		},
-		"video-length": func(t *testing.T, b *bench) {
-			wantErr(t, b.video("[fault: video-length by=100]"), io.ErrUnexpectedEOF)
+		"video-length": func(b *bench) {
+			wantErr(b.t, b.video("[fault: video-length by=100]"), io.ErrUnexpectedEOF)
 			if a := b.video("[fault: video-length by=-100]"); a.err != nil || len(a.body) != len(small)-100 {
-				t.Errorf("answer: %d bytes, %v", len(a.body), a.err)
+				b.t.Errorf("answer: %d bytes, %v", len(a.body), a.err)
 			}
 		},
-		"video-large": func(t *testing.T, b *bench) {
+		"video-large": func(b *bench) {
 			a := b.video("[fault: video-large size=1MB]")
 			if len(a.body) != 1e6 || a.header.Get("Content-Length") != "1000000" || !bytes.HasPrefix(a.body, small) {
-				t.Errorf("answer: %d bytes, %v", len(a.body), a.header)
+				b.t.Errorf("answer: %d bytes, %v", len(a.body), a.header)
 			}
 			if a := b.video("[fault: video-large size=5GB]", "Range", "bytes=4999999998-"); a.status != 206 || len(a.body) != 2 {
-				t.Errorf("the end of 5 GB: %d, %d bytes", a.status, len(a.body))
+				b.t.Errorf("the end of 5 GB: %d, %d bytes", a.status, len(a.body))
 			}
 		},
 		"video-endless":   testEndless,
 		"video-gzip-bomb": testBomb,
-		"video-changing": func(t *testing.T, b *bench) {
+		"video-changing": func(b *bench) {
 			path := b.completed("[fault: video-changing]")
 			one, two := b.download(path), b.download(path)
 			if bytes.Equal(one.body, two.body) || one.header.Get("ETag") == two.header.Get("ETag") {
-				t.Error("two requests got the same")
+				b.t.Error("two requests got the same")
 			}
 		},
 	}
 }
 
-func testEndless(t *testing.T, b *bench) {
+func testEndless(b *bench) {
 	path := b.completed("[fault: video-endless]")
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.base+path, nil)
+	r, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, b.base+path, nil)
 	if err != nil {
-		t.Fatal(err)
+		b.t.Fatal(err)
 	}
 	response, err := b.client.Do(r)
 	if err != nil {
-		t.Fatal(err)
+		b.t.Fatal(err)
 	}
 	if n, err := io.CopyN(io.Discard, response.Body, 10<<20); err != nil || response.ContentLength != -1 {
-		t.Errorf("%d bytes of length %d, %v", n, response.ContentLength, err)
+		b.t.Errorf("%d bytes of length %d, %v", n, response.ContentLength, err)
 	}
 	if err := response.Body.Close(); err != nil { // and the vendor ends, or the bubble would not
-		t.Error(err)
+		b.t.Error(err)
 	}
 }
 
-func testBomb(t *testing.T, b *bench) {
+func testBomb(b *bench) {
 	a := b.video("[fault: video-gzip-bomb size=20MB]")
 	if a.header.Get("Content-Encoding") != "gzip" || len(a.body) > 100<<10 {
-		t.Fatalf("%d bytes, %v", len(a.body), a.header)
+		b.t.Fatalf("%d bytes, %v", len(a.body), a.header)
 	}
 	unpack, err := gzip.NewReader(bytes.NewReader(a.body))
 	if err != nil {
-		t.Fatal(err)
+		b.t.Fatal(err)
 	}
 	if n, err := io.Copy(io.Discard, unpack); err != nil || n < 20e6 {
-		t.Errorf("unpacks to %d bytes, %v", n, err)
+		b.t.Errorf("unpacks to %d bytes, %v", n, err)
 	}
 }
 
 // wantHops follows redirects by hand, to the video (end "") or to what it must not follow.
-func wantHops(t *testing.T, b *bench, prompt string, hops int, end string) {
-	t.Helper()
+func wantHops(b *bench, prompt string, hops int, end string) {
+	b.t.Helper()
 	path := b.completed(prompt)
 	for i := range hops {
 		a := b.download(path)
 		if a.status < 300 || a.status > 399 {
-			t.Fatalf("hop %d of %d: %d", i+1, hops, a.status)
+			b.t.Fatalf("hop %d of %d: %d", i+1, hops, a.status)
 		}
 		path = a.header.Get("Location")
 	}
 	if end == "" {
-		wantStatus(t, b.download(path), http.StatusOK)
+		wantStatus(b.t, b.download(path), http.StatusOK)
 	} else if path != end {
-		t.Errorf("the last one goes to %s, want %s", path, end)
+		b.t.Errorf("the last one goes to %s, want %s", path, end)
 	}
 }

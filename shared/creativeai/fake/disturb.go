@@ -15,7 +15,7 @@ func (v *Vendor) disturb(w http.ResponseWriter, r *http.Request, faults []*fault
 		switch f.kind {
 		case "slow":
 			// A client that gives up does not stop a vendor, so this does not look at its context.
-			if !pause(v.alive(), v.scaled(f.duration("for"))) {
+			if !pause(v.alive(), v.scaled(f.duration("for"))) { //nolint:contextcheck // see above
 				hangUp(w, true)
 			}
 		case "cut", "lost-answer", "refuse":

@@ -125,7 +125,7 @@ func (b *bench) send(r *http.Request) reply {
 	if err != nil {
 		return reply{err: err}
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	text, err := io.ReadAll(response.Body)
 	return reply{response.StatusCode, response.Header, text, err}
 }

@@ -65,8 +65,7 @@ func decodeSubmission(body []byte) (submission, []*fault, error) {
 
 // asRefusal returns the refusal in an error of decodeSubmission.
 func asRefusal(err error) *refusal {
-	var r *refusal
-	if errors.As(err, &r) {
+	if r, ok := errors.AsType[*refusal](err); ok {
 		return r
 	}
 	return &refusal{http.StatusInternalServerError, "internal", err.Error()}

@@ -125,7 +125,7 @@ func TestTransportAfterItsClientHasGone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer response.Body.Close()
+		defer func() { _ = response.Body.Close() }()
 		time.Sleep(2 * time.Second)
 		if _, err := io.Copy(io.Discard, response.Body); !errors.Is(err, context.Canceled) {
 			t.Errorf("read on: %v", err)
@@ -162,9 +162,18 @@ func TestStart(t *testing.T) {
 	if err := b.vendor.Start(ctx, ""); err == nil {
 		t.Error("started twice")
 	}
+	if err := b.vendor.AddFaults("slow for=100h"); err != nil {
+		t.Fatal(err)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.base+submitPath, strings.NewReader(`{"prompt":"A dog"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+key)
+	r.Header.Set("Content-Type", "application/json")
 	hanging := make(chan reply)
-	go func() { hanging <- b.submit("A dog [fault: slow for=100h]") }()
-	err := b.vendor.Wait(t.Context(), func(l fake.Ledger) bool { return len(l.Requests) == 1 && len(l.Requests[0].Faults) == 1 })
+	go func() { hanging <- b.send(r) }()
+	err = b.vendor.Wait(t.Context(), func(l fake.Ledger) bool { return len(l.Requests) == 1 && len(l.Requests[0].Faults) == 1 })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -60,7 +60,8 @@ func newVendor(config Config) *Vendor {
 	v.mux.HandleFunc("POST "+generationsPath, v.submit)
 	v.mux.HandleFunc("GET "+generationsPath+"/{id}", v.get)
 	v.mux.HandleFunc("GET "+videosPath+"{id}", v.video)
-	v.controlRoutes()
+	control := sync.OnceValue(v.control) // a simulation never asks for it
+	v.mux.HandleFunc(controlPath, func(w http.ResponseWriter, r *http.Request) { control().ServeHTTP(w, r) })
 	return v
 }
 
