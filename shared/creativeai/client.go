@@ -141,8 +141,8 @@ type answer struct {
 
 // read takes the whole response, at most maxBody of it, and closes it.
 func read(resp *http.Response) answer {
-	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	_ = resp.Body.Close()
 	if err == nil && len(body) > maxBody {
 		body, err = body[:maxBody], fmt.Errorf("the body is longer than %d bytes", maxBody)
 	}

@@ -146,9 +146,7 @@ func text(value jsontext.Value) string {
 // errorText is an error's text: the string itself, or of an object its message,
 // or failing that the JSON as it stands; "" if there is nothing to read.
 func errorText(value jsontext.Value) string {
-	switch value.Kind() {
-	case jsontext.KindBeginObject, jsontext.KindBeginArray:
-	default:
+	if kind := value.Kind(); kind != jsontext.KindBeginObject && kind != jsontext.KindBeginArray {
 		return strings.TrimSpace(text(value))
 	}
 	if s := string(value); s == "{}" || s == "[]" {

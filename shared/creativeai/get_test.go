@@ -74,9 +74,9 @@ func TestGetStatusErrors(t *testing.T) {
 			t.Errorf("%d: %v", status, err)
 			continue
 		}
-		for _, sentinel := range []error{creativeai.ErrNotFound, creativeai.ErrAccountRefused} {
-			if errors.Is(err, sentinel) != (sentinel == want) {
-				t.Errorf("%d: errors.Is %v is %v", status, sentinel, sentinel != want)
+		for _, sentinel := range []error{creativeai.ErrNotFound, creativeai.ErrAccountRefused, creativeai.ErrShape} {
+			if wanted := errors.Is(want, sentinel); errors.Is(err, sentinel) != wanted {
+				t.Errorf("%d: errors.Is %v is %v", status, sentinel, !wanted)
 			}
 		}
 		if strings.Contains(err.Error(), key) || !strings.Contains(err.Error(), "gen_1") {

@@ -104,7 +104,7 @@ func wantCurrent(t *testing.T, s *keys.Source, want string) {
 	}
 }
 
-var errDown = errors.New("Secrets Manager is down")
+var errDown = errors.New("service unavailable")
 
 func TestCurrentReadsOnceAndTheCurrentKeyOnly(t *testing.T) {
 	t.Parallel()

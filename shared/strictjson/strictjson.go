@@ -87,18 +87,12 @@ func MaxDepth(data []byte, limit int) error {
 }
 
 func kindName(kind jsontext.Kind) string {
-	switch kind {
-	case jsontext.KindNull:
-		return "null"
-	case jsontext.KindTrue, jsontext.KindFalse:
-		return "a boolean"
-	case jsontext.KindString:
-		return "a string"
-	case jsontext.KindNumber:
-		return "a number"
-	case jsontext.KindBeginArray:
-		return "an array"
-	default:
-		return "something else"
+	names := map[jsontext.Kind]string{
+		jsontext.KindTrue: "a boolean", jsontext.KindFalse: "a boolean", jsontext.KindString: "a string",
+		jsontext.KindNumber: "a number", jsontext.KindBeginArray: "an array",
 	}
+	if name, ok := names[kind]; ok {
+		return name
+	}
+	return kind.String()
 }
