@@ -2,8 +2,9 @@
 // message that a producer sends, and the EventBridge events that a consumer
 // receives. It imports the standard library only, so that both can import it.
 //
-// An event's detail is an [Event]: who and when in metadata, what in data. Its
-// JSON Schema lies in schema/, an example of each in testdata/.
+// A consumer receives an [Envelope] with an [Event] in it: who and when in its
+// metadata, what in its data. The JSON Schemas, made from these types, lie in
+// schema/, and an example of each in testdata/.
 package events
 
 import (

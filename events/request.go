@@ -41,19 +41,20 @@ type Request struct {
 	Prompt string `json:"prompt"`
 	// Model is the vendor's model; "auto" when left out.
 	Model string `json:"model,omitempty"`
-	// AspectRatio is such as "16:9".
+	// AspectRatio is width to height, such as "16:9"; the vendor's default when left out.
 	AspectRatio string `json:"aspect_ratio,omitempty"`
-	// Duration is in whole seconds.
+	// Duration is the video's length in whole seconds, 1 to 3600; the vendor's default when left out.
 	Duration int64 `json:"duration,omitempty"`
-	// Resolution is such as "1080p".
+	// Resolution is such as "1080p"; the vendor's default when left out.
 	Resolution string `json:"resolution,omitempty"`
-	// Failover lets the vendor fall back to another provider.
+	// Failover lets the vendor fall back to another provider, or forbids it; the vendor's default when left out.
 	Failover *bool `json:"failover,omitempty"`
 	// Delivery is "webhook" or "poll"; the stack's default when left out.
 	Delivery Delivery `json:"delivery,omitempty"`
 	// Metadata is any JSON object up to 8 KB; it is handed back in every event of the job.
 	Metadata json.RawMessage `json:"metadata,omitempty"`
-	// Extra are fields that the vendor knows and we do not; they are passed to it untouched.
+	// Extra are fields that the vendor may know and we do not; they are passed to it untouched.
+	// A field that is set above wins over its name here; webhook_url is refused, it is Clipqueue's to set.
 	Extra map[string]json.RawMessage `json:"-"`
 }
 

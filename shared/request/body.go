@@ -65,8 +65,8 @@ func unreadable(err error) *Invalid {
 	if errors.Is(err, strictjson.ErrNotObject) {
 		return &Invalid{Problem: err.Error() + ": send one JSON object a message"}
 	}
-	var syntax *jsontext.SyntacticError
-	if !errors.As(err, &syntax) {
+	syntax, ok := errors.AsType[*jsontext.SyntacticError](err)
+	if !ok {
 		return &Invalid{Problem: "it cannot be read as JSON: " + clip([]byte(err.Error()), excerptBytes)}
 	}
 	field, inField := firstToken(syntax.JSONPointer), ""
