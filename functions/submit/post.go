@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -25,6 +26,7 @@ func (h *Handler) post(ctx context.Context, m message, j job.Job, r request.Requ
 	limited, cancel := context.WithTimeout(ctx, h.settings.Timeout)
 	outcome := h.Vendor.Submit(limited, h.submission(j, r.Request))
 	cancel()
+	outcome.Reason = withoutPrompt(outcome.Reason, r.Prompt)
 	log := h.Log.With(slog.String("job_id", j.ID), slog.Int64("attempt", j.Attempt), slog.Int("status", outcome.Status))
 	switch outcome.Kind {
 	case creativeai.Accepted:
@@ -39,6 +41,11 @@ func (h *Handler) post(ctx context.Context, m message, j job.Job, r request.Requ
 	case creativeai.Unknown:
 	}
 	return h.loseAnswer(ctx, log, j, outcome.Reason)
+}
+
+// withoutPrompt keeps the prompt, which the vendor may repeat in its reasons, out of the log.
+func withoutPrompt(reason, prompt string) string {
+	return strings.ReplaceAll(reason, strings.Join(strings.Fields(prompt), " "), "[prompt]")
 }
 
 func (h *Handler) submission(j job.Job, r events.Request) creativeai.Submission {
