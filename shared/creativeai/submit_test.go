@@ -244,7 +244,7 @@ func TestSubmitOverlongAnswer(t *testing.T) {
 		_, _ = io.WriteString(w, `"}`)
 	})
 	got := newClient(t, v.URL).Submit(t.Context(), key, job())
-	if got.Kind != creativeai.Unknown || got.Status != 202 || got.Err == nil {
+	if got.Kind != creativeai.Unknown || got.Status != 202 || got.Err == nil || !strings.Contains(got.Reason, "longer than 262144 bytes") {
 		t.Errorf("%+v, want unknown", got)
 	}
 }
