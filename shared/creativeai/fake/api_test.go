@@ -116,8 +116,9 @@ func TestSubmissionsThatAreRefused(t *testing.T) {
 			if w.Code != tt.want || !strings.Contains(w.Body.String(), `"error"`) {
 				t.Errorf("answer: %d %s, want %d with an error", w.Code, w.Body, tt.want)
 			}
-			if n := len(b.vendor.Ledger().Generations); n != 0 {
-				t.Errorf("%d accepted", n)
+			b.wantAccepted(0)
+			if got := b.vendor.Ledger().Requests[0].Key; strings.TrimSpace(tt.auth) != "Bearer "+key && got != "unknown" && got != "absent" {
+				t.Errorf("key in the ledger: %s", got)
 			}
 		})
 	}

@@ -13,7 +13,7 @@
 //	…
 //	err = vendor.Start(ctx, "") // a free port of 127.0.0.1
 //	defer vendor.Close()
-//	client := creativeai.New(vendor.URL())
+//	client, err := creativeai.New(vendor.URL())
 //
 // A Vendor is also an http.Handler, for httptest.NewTLSServer and the like. Without a network,
 // Vendor.Transport is an http.RoundTripper that reaches it, and Config.Callback one that its
