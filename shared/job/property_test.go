@@ -39,7 +39,7 @@ func TestLife(t *testing.T) {
 		m.j = rules.New(jobtest.Origin("job-1"))
 		m.apply(t, claimAt(m.now))
 		t.Repeat(map[string]func(*rapid.T){
-			"fact": func(t *rapid.T) { m.apply(t, m.draw(t)) },
+			"fact": func(t *rapid.T) { m.apply(t, jobtest.Draw(t, m.j, m.now)) },
 			"time": func(t *rapid.T) {
 				steps := []time.Duration{time.Second, time.Minute, time.Hour, 24 * time.Hour, 8 * 24 * time.Hour}
 				m.now = m.now.Add(rapid.SampledFrom(steps).Draw(t, "passes"))
@@ -50,31 +50,6 @@ func TestLife(t *testing.T) {
 		})
 		m.end(t)
 	})
-}
-
-// draw is a fact that may or may not fit the job.
-func (m *model) draw(t *rapid.T) job.Fact {
-	attempt := max(0, m.j.Attempt+rapid.SampledFrom([]int64{0, 0, 0, -1, 1}).Draw(t, "attempt"))
-	id := rapid.SampledFrom([]string{"g1", "g1", "g2", ""}).Draw(t, "id")
-	token := rapid.SampledFrom([]string{jobtest.Token, jobtest.Token, "", "wrong"}).Draw(t, "token")
-	state := rapid.SampledFrom([]job.State{job.Completed, job.Failed, job.Processing}).Draw(t, "verdict")
-	archived := rapid.SampledFrom([]job.ArchiveState{job.ArchiveStored, job.ArchiveFailed, job.ArchivePending}).Draw(t, "archive")
-	hash := rapid.SampledFrom([]string{jobtest.PayloadHash, jobtest.PayloadHash, "other"}).Draw(t, "hash")
-	return rapid.SampledFrom([]job.Fact{
-		job.Claim{At: m.now, ID: "claim", PayloadHash: hash},
-		job.Accept{At: m.now, Attempt: attempt, GenerationID: id},
-		job.Refuse{At: m.now, Attempt: attempt, Message: "400"},
-		job.PutBack{At: m.now, Attempt: attempt, RetryAt: m.now.Add(time.Minute), Message: "429"},
-		job.LoseAnswer{At: m.now, Attempt: attempt, Message: "reset"},
-		job.ClaimRanOut{At: m.now},
-		job.Verdict{At: m.now, Token: token, GenerationID: id, State: state, Result: job.Result{Via: events.ViaCallback}},
-		job.Deadline{At: m.now},
-		job.Attach{At: m.now, GenerationID: id, By: "jo"},
-		job.Release{At: m.now, By: "jo"},
-		job.Cancel{At: m.now, By: "jo"},
-		job.Stored{At: m.now, Archive: job.Archive{State: archived}},
-		job.Republish{At: m.now},
-	}).Draw(t, "fact")
 }
 
 func (m *model) apply(t *rapid.T, f job.Fact) {
@@ -100,7 +75,7 @@ func (m *model) apply(t *rapid.T, f job.Fact) {
 // first fact must not be changed by it, as it would be if both grew one slice.
 func (m *model) compareSibling(t *rapid.T, before, after job.Job, f job.Fact) {
 	text := snapshot(after)
-	if _, err := m.rules.Apply(before, m.draw(t)); err == nil && snapshot(after) != text {
+	if _, err := m.rules.Apply(before, jobtest.Draw(t, before, m.now)); err == nil && snapshot(after) != text {
 		t.Fatalf("another fact changed what came of %T", f)
 	}
 }
