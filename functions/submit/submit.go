@@ -162,7 +162,12 @@ func (h *Handler) claim(ctx context.Context, m message, r request.Request) (j jo
 		ID: r.JobID, Token: h.NewID(), Request: r.Text, PayloadHash: r.Hash, Model: model(r.Request),
 		Metadata: string(r.Metadata), Delivery: h.delivery(r.Request), At: h.Now(), EnqueuedAt: m.sentAt,
 	})
-	j, err := store.Transition(ctx, h.Jobs, h.settings.Rules, fresh, job.Claim{At: h.Now(), ID: h.NewID(), PayloadHash: r.Hash})
+	return h.claimFrom(ctx, m, r, fresh)
+}
+
+// claimFrom is claim of a job as it was last seen.
+func (h *Handler) claimFrom(ctx context.Context, m message, r request.Request, seen job.Job) (j job.Job, back *again, ok bool) {
+	j, err := store.Transition(ctx, h.Jobs, h.settings.Rules, seen, job.Claim{At: h.Now(), ID: h.NewID(), PayloadHash: r.Hash})
 	log := h.Log.With(slog.String("job_id", r.JobID), slog.String("message_id", m.id))
 	switch {
 	case err == nil:
@@ -177,11 +182,31 @@ func (h *Handler) claim(ctx context.Context, m message, r request.Request) (j jo
 			Message: fmt.Sprintf("job_id %q is taken by a job with another payload: use a new job_id for a new prompt", r.JobID),
 		}
 		return j, h.reject(ctx, m, why, string(r.Metadata)), false
+	case errors.Is(err, job.ErrOverdue) && j.Version == 0:
+		return h.tooOld(ctx, m, r, j)
 	case errors.Is(err, job.ErrClaimed), errors.Is(err, job.ErrOverdue):
 		return j, h.overtime(ctx, m, j), false
 	}
 	log.ErrorContext(ctx, "the job could not be claimed", slog.Any("error", err))
 	return j, h.troubled(ctx, m), false
+}
+
+// tooOld ends a job that would be new, of a message that waited too long. If the
+// job is known after all, the message is judged by that one.
+func (h *Handler) tooOld(ctx context.Context, m message, r request.Request, fresh job.Job) (j job.Job, back *again, ok bool) {
+	j, err := h.settings.Rules.Apply(fresh, job.Deadline{At: h.Now()})
+	if err == nil {
+		err = h.Jobs.Put(ctx, j, fresh)
+	}
+	if known, exists := errors.AsType[*store.Conflict](err); exists {
+		return h.claimFrom(ctx, m, r, known.Current)
+	}
+	if err != nil {
+		h.Log.WarnContext(ctx, "a message that waited too long could not be expired", slog.String("job_id", j.ID), slog.Any("error", err))
+		return j, h.troubled(ctx, m), false
+	}
+	h.Log.InfoContext(ctx, "the message waited too long", slog.String("job_id", j.ID), slog.String("state", string(j.State)))
+	return j, nil, false
 }
 
 // overtime ends what time has ended; while a claim lives, the message waits for its end.
