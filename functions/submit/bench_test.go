@@ -31,6 +31,7 @@ type bench struct {
 	*submit.Handler
 	t       testing.TB
 	now     time.Time
+	ids     int
 	rules   job.Rules
 	table   *table
 	vendor  *vendor
@@ -61,12 +62,11 @@ func (b *bench) another(changes ...alter) *submit.Handler {
 		Rules: b.rules, Delivery: events.DeliveryWebhook, WebhookURL: "https://api.example/webhooks/creativeai",
 		Timeout: 30 * time.Second,
 	}
-	ids := 0
 	d := submit.Deps{
 		Jobs: b.table, Vendor: b.vendor, Queue: b.queue, Loops: b.loops,
 		Log:     slog.New(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Metrics: metric.New(b.metrics, "test", b.clock), Now: b.clock,
-		NewID:  func() string { ids++; return fmt.Sprintf("TOKEN%d", ids) },
+		NewID:  func() string { b.ids++; return fmt.Sprintf("TOKEN%d", b.ids) },
 		Random: func() float64 { return 0 },
 	}
 	for _, change := range changes {
