@@ -67,7 +67,7 @@ func NewArchive(scope constructs.Construct, id string, props *ArchiveProps) *Arc
 	})
 	consume(a.Function, a.Queue, 1, archiveConcurrency)
 	a.Function.setEnv(env.ArchiveQueueURL, *a.Queue.QueueUrl())
-	props.Jobs.Grant(a.Function, "GetItem", "UpdateItem")
+	props.Jobs.Grant(a.Function, "GetItem", "PutItem")
 	a.grantStore(a.Function)
 	a.Function.setEnv(env.ArchiveMaxBytes, strconv.Itoa(s.ArchiveMaxBytes))
 	a.Function.setEnv(env.ArchiveTimeout, s.ArchiveTimeout.String())

@@ -69,23 +69,24 @@ func (j *Jobs) GrantDue(fn *Function) {
 func (j *Jobs) Feed(fn *Function, failures *DeadLetters) {
 	fn.allow([]string{"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}, *j.Table.TableStreamArn())
 	fn.allow([]string{"dynamodb:ListStreams"}, *j.Table.TableArn()+"/stream/*")
-	awslambda.NewEventSourceMapping(fn.Function, jsii.String("Stream"), &awslambda.EventSourceMappingProps{
-		Target:           fn.Function,
+	failures.GrantSend(fn)
+	awslambda.NewCfnEventSourceMapping(fn.Function, jsii.String("Stream"), &awslambda.CfnEventSourceMappingProps{
+		FunctionName:     fn.FunctionArn(),
 		EventSourceArn:   j.Table.TableStreamArn(),
-		StartingPosition: awslambda.StartingPosition_TRIM_HORIZON,
+		StartingPosition: jsii.String("TRIM_HORIZON"),
 		BatchSize:        jsii.Number(100),
-		Filters: &[]*map[string]any{awslambda.FilterCriteria_Filter(&map[string]any{
-			"dynamodb": map[string]any{"NewImage": map[string]any{
-				"unpublished": map[string]any{"N": []any{map[string]any{"exists": true}}},
-			}},
-		})},
-		ReportBatchItemFailures: jsii.Bool(true),
-		BisectBatchOnError:      jsii.Bool(true),
+		FilterCriteria: &awslambda.CfnEventSourceMapping_FilterCriteriaProperty{Filters: []any{
+			&awslambda.CfnEventSourceMapping_FilterProperty{Pattern: jsii.String(`{"dynamodb":{"NewImage":{"unpublished":{"N":[{"exists":true}]}}}}`)},
+		}},
+		FunctionResponseTypes:      jsii.Strings("ReportBatchItemFailures"),
+		BisectBatchOnFunctionError: jsii.Bool(true),
 		// What is given up here is not lost: the marker stays on the item, and
 		// reconcile touches it until it is published.
-		RetryAttempts: jsii.Number(50),
-		MaxRecordAge:  seconds(6 * hour),
-		OnFailure:     failures.from(fn),
+		MaximumRetryAttempts:      jsii.Number(50),
+		MaximumRecordAgeInSeconds: jsii.Number((6 * hour).Seconds()),
+		DestinationConfig: &awslambda.CfnEventSourceMapping_DestinationConfigProperty{
+			OnFailure: &awslambda.CfnEventSourceMapping_OnFailureProperty{Destination: failures.QueueArn()},
+		},
 	})
 }
 

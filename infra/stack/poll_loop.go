@@ -24,7 +24,7 @@ type PollLoop struct {
 	constructs.Construct
 
 	Function     *Function
-	StateMachine awsstepfunctions.StateMachine
+	StateMachine awsstepfunctions.IStateMachine
 }
 
 // PollLoopProps of [NewPollLoop]; all required.
@@ -43,7 +43,7 @@ func NewPollLoop(scope constructs.Construct, id string, props *PollLoopProps) *P
 		Deployment: props.Deployment, name: "poll", size: s.Poll, timeout: pollLimit,
 		description: "Clipqueue: asks the vendor about one generation",
 	})
-	props.Jobs.Grant(fn, "GetItem", "PutItem", "UpdateItem")
+	props.Jobs.Grant(fn, "GetItem", "PutItem")
 	props.Vendor.GrantAPI(fn)
 	fn.setEnv(env.PollEvery, s.PollEvery.String())
 	fn.setEnv(env.PollSlowAfter, s.PollSlowAfter.String())
@@ -52,31 +52,38 @@ func NewPollLoop(scope constructs.Construct, id string, props *PollLoopProps) *P
 	return &PollLoop{Construct: this, Function: fn, StateMachine: newPollStateMachine(this, fn, s)}
 }
 
-func newPollStateMachine(scope constructs.Construct, poll *Function, s *Settings) awsstepfunctions.StateMachine {
-	role := awsiam.NewRole(scope, jsii.String("LoopRole"), &awsiam.RoleProps{
-		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("states.amazonaws.com"), nil),
-		Description: jsii.String("What the poll loop of Clipqueue may do"),
-	})
-	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Actions: jsii.Strings("lambda:InvokeFunction"), Resources: &[]*string{poll.FunctionArn()},
-	}))
-	return awsstepfunctions.NewStateMachine(scope, jsii.String("Loop"), &awsstepfunctions.StateMachineProps{
-		StateMachineType: awsstepfunctions.StateMachineType_EXPRESS,
-		DefinitionBody:   awsstepfunctions.DefinitionBody_FromString(jsii.String(pollLoopDefinition)),
-		DefinitionSubstitutions: &map[string]*string{
+func newPollStateMachine(scope constructs.Construct, poll *Function, s *Settings) awsstepfunctions.IStateMachine {
+	role, policy := newRole(scope, "LoopRole", "states.amazonaws.com", "What the poll loop of Clipqueue may do")
+	allow := func(resource *string, actions ...string) {
+		policy.AddStatements(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{Actions: jsii.Strings(actions...), Resources: &[]*string{resource}}))
+	}
+	allow(poll.FunctionArn(), "lambda:InvokeFunction")
+	// AWS has no narrower resource for the delivery of logs, nor for traces.
+	allow(jsii.String("*"), "logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery",
+		"logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups")
+	if s.Tracing {
+		allow(jsii.String("*"), "xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets")
+	}
+	logs := newLogGroup(scope, "LoopLogs", "/aws/vendedlogs/states/"+uniqueName(scope, 200), s)
+	loop := awsstepfunctions.NewCfnStateMachine(scope, jsii.String("Loop"), &awsstepfunctions.CfnStateMachineProps{
+		StateMachineType: jsii.String("EXPRESS"),
+		RoleArn:          role.RoleArn(),
+		DefinitionString: jsii.String(pollLoopDefinition),
+		DefinitionSubstitutions: &map[string]any{
 			"PollFunctionArn":      poll.FunctionArn(),
 			"FirstWaitSeconds":     wholeSeconds(s.PollFirstWait),
 			"WaitSeconds":          wholeSeconds(s.PollEvery),
-			"HandOverMilliseconds": jsii.String(strconv.FormatInt(s.PollHandOverAfter.Milliseconds(), 10)),
+			"HandOverMilliseconds": strconv.FormatInt(s.PollHandOverAfter.Milliseconds(), 10),
 		},
-		Role:           role,
-		TracingEnabled: jsii.Bool(s.Tracing),
-		Logs: &awsstepfunctions.LogOptions{
-			Destination:          newLogGroup(scope, "LoopLogs", "/aws/vendedlogs/states/"+uniqueName(scope, 200), s),
-			Level:                awsstepfunctions.LogLevel_ERROR,
-			IncludeExecutionData: jsii.Bool(false),
+		TracingConfiguration: &awsstepfunctions.CfnStateMachine_TracingConfigurationProperty{Enabled: jsii.Bool(s.Tracing)},
+		LoggingConfiguration: &awsstepfunctions.CfnStateMachine_LoggingConfigurationProperty{
+			Level: jsii.String("ERROR"), IncludeExecutionData: jsii.Bool(false),
+			Destinations: []any{&awsstepfunctions.CfnStateMachine_LogDestinationProperty{
+				CloudWatchLogsLogGroup: &awsstepfunctions.CfnStateMachine_CloudWatchLogsLogGroupProperty{LogGroupArn: logs.LogGroupArn()},
+			}},
 		},
 	})
+	return awsstepfunctions.StateMachine_FromStateMachineArn(scope, jsii.String("StateMachine"), loop.Ref())
 }
 
 // GrantStart lets fn start a loop.
@@ -85,6 +92,4 @@ func (p *PollLoop) GrantStart(fn *Function) {
 	fn.setEnv(env.PollStateMachineARN, *p.StateMachine.StateMachineArn())
 }
 
-func wholeSeconds(d time.Duration) *string {
-	return jsii.String(strconv.FormatInt(int64(d/time.Second), 10))
-}
+func wholeSeconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) }

@@ -37,7 +37,7 @@ func NewPublish(scope constructs.Construct, id string, props *PublishProps) *Pub
 		Deployment: props.Deployment, name: "publish", size: props.Settings.Publish, timeout: publishLimit,
 		description: "Clipqueue: puts an event on the bus for each change that owes one",
 	})
-	props.Jobs.Grant(p.Function, "UpdateItem")
+	props.Jobs.Grant(p.Function, "PutItem")
 	props.Jobs.Feed(p.Function, p.Failures)
 	props.Bus.GrantPut(p.Function)
 	p.Poison.GrantSend(p.Function)

@@ -1,10 +1,7 @@
 package stack
 
 import (
-	"time"
-
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awslambdaeventsources"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -19,12 +16,6 @@ type DeadLetters struct {
 
 func newDeadLetters(scope constructs.Construct, id string) *DeadLetters {
 	return &DeadLetters{newQueue(scope, id, &awssqs.QueueProps{})}
-}
-
-// from lets an event source of fn send here; Lambda does so with fn's role.
-func (d *DeadLetters) from(fn *Function) awslambda.IEventSourceDlq {
-	d.GrantSend(fn)
-	return awslambdaeventsources.NewSqsDlq(d.Queue)
 }
 
 // GrantSend lets fn put messages here.
@@ -79,14 +70,11 @@ func (q *JobQueue) GrantSend(fn *Function) {
 // batch failed.
 func consume(fn *Function, queue awssqs.Queue, batch, concurrency int) {
 	fn.allow([]string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}, *queue.QueueArn())
-	awslambda.NewEventSourceMapping(fn.Function, jsii.String("Queue"), &awslambda.EventSourceMappingProps{
-		Target:                  fn.Function,
-		EventSourceArn:          queue.QueueArn(),
-		BatchSize:               jsii.Number(batch),
-		MaxConcurrency:          jsii.Number(concurrency),
-		ReportBatchItemFailures: jsii.Bool(true),
+	awslambda.NewCfnEventSourceMapping(fn.Function, jsii.String("Queue"), &awslambda.CfnEventSourceMappingProps{
+		FunctionName:          fn.FunctionArn(),
+		EventSourceArn:        queue.QueueArn(),
+		BatchSize:             jsii.Number(batch),
+		ScalingConfig:         &awslambda.CfnEventSourceMapping_ScalingConfigProperty{MaximumConcurrency: jsii.Number(concurrency)},
+		FunctionResponseTypes: jsii.Strings("ReportBatchItemFailures"),
 	})
 }
-
-// sixTimes is the visibility time-out that Lambda's documentation asks for.
-func sixTimes(limit time.Duration) time.Duration { return 6 * limit }

@@ -35,10 +35,10 @@ func NewReconcile(scope constructs.Construct, id string, props *ReconcileProps) 
 	s := props.Settings
 	dead := newDeadLetters(this, "DeadLetters")
 	fn := newFunction(this, &functionProps{
-		Deployment: props.Deployment, name: "reconcile", size: s.Reconcile, timeout: reconcileLimit, failures: dead.Queue,
+		Deployment: props.Deployment, name: "reconcile", size: s.Reconcile, timeout: reconcileLimit, failures: dead,
 		description: "Clipqueue: takes the next step for overdue jobs",
 	})
-	props.Jobs.Grant(fn, "GetItem", "PutItem", "UpdateItem")
+	props.Jobs.Grant(fn, "GetItem", "PutItem")
 	props.Jobs.GrantDue(fn)
 	props.Queue.GrantSend(fn)
 	props.Vendor.GrantAPI(fn)

@@ -21,10 +21,6 @@ const (
 	// Lambda's documentation asks for.
 	jobQueueVisibility = 6 * submitLimit
 	submitLimit        = 2 * minute
-	// expressLimit is the longest that an Express workflow runs.
-	expressLimit = 5 * minute
-	// lambdaLimit is the longest that a Lambda runs.
-	lambdaLimit = 15 * minute
 )
 
 // Table lists every setting with its default, range and meaning, bound to s.
@@ -52,7 +48,7 @@ func (s *Settings) jobTable() []Setting {
 		number("submitsPerMinute", &s.SubmitsPerMinute, 0, 0, 100_000, "POSTs a minute",
 			"Bound on submits to the vendor, shared out over maxConcurrency; 0 is as fast as the vendor takes them."),
 		duration("submitTimeout", &s.SubmitTimeout, 30*time.Second, time.Second, 90*time.Second, "Time limit of one POST to the vendor."),
-		duration("claimFor", &s.ClaimFor, 2*minute, 2*time.Second, 10*minute,
+		duration("claimFor", &s.ClaimFor, 90*time.Second, 2*time.Second, 10*minute,
 			"How long a claim protects its POST before the job counts as unconfirmed; longer than submitTimeout."),
 		duration("firstLookAfter", &s.FirstLookAfter, 5*minute, 2*time.Second, hour,
 			"How long after its claim a job is first looked at by reconcile; not shorter than claimFor."),

@@ -35,7 +35,7 @@ func NewSubmit(scope constructs.Construct, id string, props *SubmitProps) *Submi
 		Deployment: props.Deployment, name: "submit", size: s.Submit, timeout: submitLimit,
 		description: "Clipqueue: submits prompts from the queue to the vendor",
 	})
-	props.Jobs.Grant(fn, "GetItem", "PutItem", "UpdateItem")
+	props.Jobs.Grant(fn, "PutItem")
 	props.Queue.Feed(fn, s.MaxConcurrency)
 	props.Vendor.GrantAPI(fn)
 	props.PollLoop.GrantStart(fn)

@@ -38,7 +38,7 @@ func NewWebhook(scope constructs.Construct, id string, props *WebhookProps) *Web
 		Deployment: props.Deployment, name: "webhook", size: s.Webhook, timeout: webhookLimit,
 		description: "Clipqueue: verifies and stores the vendor's callbacks",
 	})
-	props.Jobs.Grant(fn, "PutItem", "UpdateItem")
+	props.Jobs.Grant(fn, "UpdateItem")
 	props.Vendor.GrantKey(fn)
 
 	api := awsapigatewayv2.NewHttpApi(this, jsii.String("Api"), &awsapigatewayv2.HttpApiProps{
