@@ -178,6 +178,9 @@ type Archive struct {
 	Size        int64
 	SHA256      string
 	ContentType string
+	// URL is a presigned link to the object, where the setting asks for one; it ends at URLExpiresAt.
+	URL          string
+	URLExpiresAt time.Time
 	// Code and Message say why it failed.
 	Code    string
 	Message string

@@ -84,6 +84,8 @@ type archive struct {
 	Size        int64  `dynamodbav:"size,omitempty"`
 	SHA256      string `dynamodbav:"sha256,omitempty"`
 	ContentType string `dynamodbav:"content_type,omitempty"`
+	URL         string `dynamodbav:"url,omitempty"`
+	URLEnd      int64  `dynamodbav:"url_expires_at,omitempty"`
 	Code        string `dynamodbav:"code,omitempty"`
 	Message     string `dynamodbav:"message,omitempty"`
 	At          int64  `dynamodbav:"at,omitempty"`
@@ -200,14 +202,16 @@ func (r reason) job() job.Reason {
 func toArchive(a job.Archive) archive {
 	return archive{
 		State: string(a.State), Bucket: a.Bucket, Key: a.Key, Size: a.Size, SHA256: a.SHA256,
-		ContentType: a.ContentType, Code: a.Code, Message: a.Message, At: millis(a.At),
+		ContentType: a.ContentType, URL: a.URL, URLEnd: millis(a.URLExpiresAt),
+		Code: a.Code, Message: a.Message, At: millis(a.At),
 	}
 }
 
 func (a archive) job() job.Archive {
 	return job.Archive{
 		State: job.ArchiveState(a.State), Bucket: a.Bucket, Key: a.Key, Size: a.Size, SHA256: a.SHA256,
-		ContentType: a.ContentType, Code: a.Code, Message: a.Message, At: fromMillis(a.At),
+		ContentType: a.ContentType, URL: a.URL, URLExpiresAt: fromMillis(a.URLEnd),
+		Code: a.Code, Message: a.Message, At: fromMillis(a.At),
 	}
 }
 
