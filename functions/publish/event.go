@@ -153,13 +153,16 @@ func expired(j job.Job, o job.Owed) events.Expired {
 	}
 }
 
-// archived leaves the link to whoever can sign one.
 func archived(j job.Job) events.Archived {
 	a := j.Archive
-	return events.Archived{
+	data := events.Archived{
 		GenerationID: j.GenerationID, Bucket: a.Bucket, Key: a.Key, Size: a.Size, SHA256: a.SHA256,
-		ContentType: a.ContentType, Metadata: callers(j),
+		ContentType: a.ContentType, URL: a.URL, Metadata: callers(j),
 	}
+	if a.URL != "" {
+		data.URLExpiresAt = &a.URLExpiresAt
+	}
+	return data
 }
 
 func archiveFailed(j job.Job) events.ArchiveFailed {

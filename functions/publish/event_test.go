@@ -84,6 +84,9 @@ func archivedJob() job.Job {
 		State: job.ArchiveStored, Bucket: "clipqueue-archive-111122223333",
 		Key: "videos/2026/11/25/order-1042-clip-1/gen_7f3a9c21.mp4", Size: 4183290,
 		SHA256: "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae", ContentType: "video/mp4",
+		URL: "https://clipqueue-archive-111122223333.s3.eu-central-1.amazonaws.com/" +
+			"videos/2026/11/25/order-1042-clip-1/gen_7f3a9c21.mp4?X-Amz-Expires=604800",
+		URLExpiresAt: at("2026-12-02T15:47:04Z"),
 	}
 	return j
 }
@@ -112,11 +115,6 @@ func TestEntriesAreThePublishedExamples(t *testing.T) {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			want := example(t, kind)
-			if kind == events.TypeArchived { // the link is signed elsewhere
-				data := want["detail"].(map[string]any)["data"].(map[string]any)
-				delete(data, "url")
-				delete(data, "url_expires_at")
-			}
 			entry := one(t, jobs[kind])
 			if diff := cmp.Diff(want["detail"], decode(t, entry.Detail)); diff != "" {
 				t.Errorf("detail (-example +entry):\n%s", diff)
@@ -236,6 +234,15 @@ func TestRefusedByVendorHasNoClaim(t *testing.T) {
 	}
 }
 
+func TestArchivedWithoutALink(t *testing.T) {
+	t.Parallel()
+	j := archivedJob()
+	j.Archive.URL, j.Archive.URLExpiresAt = "", time.Time{}
+	if data := read[events.Archived](t, one(t, j)).Data; data.URL != "" || data.URLExpiresAt != nil {
+		t.Errorf("got %+v", data)
+	}
+}
+
 func TestArchiveFailedBeforeItWasStored(t *testing.T) {
 	t.Parallel()
 	j := archivedJob()
@@ -247,7 +254,7 @@ func TestArchiveFailedBeforeItWasStored(t *testing.T) {
 
 func TestLargeEntriesAreTrimmed(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("砂\x01", 100_000)
+	long := "x" + strings.Repeat("砂\x01", 100_000)
 	large := func(j job.Job, do func(*job.Job)) job.Job { do(&j); return j }
 	completedJob := done(job.Owed{Version: 3, Type: events.TypeCompleted, At: at("2026-11-25T15:46:58Z")})
 	for name, j := range map[string]job.Job{
@@ -268,7 +275,7 @@ func TestLargeEntriesAreTrimmed(t *testing.T) {
 			text, _ := data[name].(string)
 			if name == "output_url" {
 				text, _ = data["output_url_problem"].(string)
-				if data[name] != nil || !strings.Contains(text, "400000 bytes") {
+				if data[name] != nil || !strings.Contains(text, "400001 bytes") {
 					t.Errorf("url %v, problem %q: want it left out, and told", data[name], text)
 				}
 				return
