@@ -138,7 +138,12 @@ func (h *Handler) verify(ctx context.Context, body []byte, signature string) (st
 		h.Log.ErrorContext(ctx, "no key to verify callbacks with; the vendor tries again", slog.Any("error", err))
 		return http.StatusServiceUnavailable
 	}
-	if creativeai.Verify(body, signature, current, previous) != nil {
+	err = creativeai.Verify(body, signature, current, previous)
+	if errors.Is(err, creativeai.ErrNoKey) {
+		h.Log.ErrorContext(ctx, "the key is empty and verifies nothing: put the vendor's key into the secret; the vendor tries again")
+		return http.StatusServiceUnavailable
+	}
+	if err != nil {
 		h.Metrics.Count(env.MetricSignatureFailed, 1)
 		h.Log.WarnContext(ctx, "a callback whose signature fits no key of ours", slog.Int("bytes", len(body)))
 		return http.StatusUnauthorized
@@ -183,9 +188,10 @@ func (h *Handler) take(ctx context.Context, path string, body []byte) lambda.API
 // address reads job id and token from the path. HTTP API routes cannot end in a
 // slash, so the path is parsed here.
 func address(path string) (id, token string, ok bool) {
+	stage, rest, found := strings.Cut(path, prefix)
 	// The path starts with the API's stage, unless that is $default.
-	_, rest, found := strings.Cut(path, prefix)
-	id, token, cut := strings.Cut(strings.TrimSuffix(rest, "/"), "/")
+	found = found && (stage == "" || (stage[0] == '/' && plain(stage[1:])))
+	id, token, cut := strings.Cut(rest, "/")
 	return id, token, found && cut && plain(id) && plain(token)
 }
 
