@@ -51,7 +51,7 @@ func tryEngine(ctx context.Context, t tools, dir string, log *os.File) (*process
 	if err != nil {
 		return nil, "", err
 	}
-	endpoint := "http://127.0.0.1:" + strconv.Itoa(port)
+	endpoint := address(port)
 	if err := p.healthy(ctx, endpoint+"/_ministack/health"); err != nil {
 		p.kill()
 		return nil, "", err
@@ -70,11 +70,14 @@ func engineEnv(dir string, port int) []string {
 		"S3_DATA_DIR=" + filepath.Join(dir, "s3"),
 		"GATEWAY_PORT=" + strconv.Itoa(port),
 		"BIND_HOST=127.0.0.1",
+		"AWS_ENDPOINT_URL=" + address(port), // handed on to the functions
 		"AUTH=true",
 		"CLOUDTRAIL_RECORDING=1",
 		"PYTHONDONTWRITEBYTECODE=1",
 	}
 }
+
+func address(port int) string { return "http://127.0.0.1:" + strconv.Itoa(port) }
 
 // freePort is a loopback port that nobody listened on a moment ago.
 func freePort(ctx context.Context) (int, error) {
