@@ -33,7 +33,7 @@ func NewAlarms(scope constructs.Construct, id string, props *AlarmsProps) *Alarm
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	a := &Alarms{Construct: this, stage: props.Settings.Stage}
 	a.Topic = awssns.NewTopic(this, jsii.String("Topic"), &awssns.TopicProps{
-		DisplayName: jsii.Sprintf("Clipqueue %s alarms", props.Settings.Stage), EnforceSSL: jsii.Bool(true),
+		DisplayName: jsii.Sprintf("Clipqueue %s alarms", props.Settings.Stage), EnforceSSL: jsii.Bool(!props.Settings.Local),
 	})
 	if props.Settings.AlarmEmail != "" {
 		a.Topic.AddSubscription(awssnssubscriptions.NewEmailSubscription(jsii.String(props.Settings.AlarmEmail), nil))

@@ -48,8 +48,8 @@ func NewArchive(scope constructs.Construct, id string, props *ArchiveProps) *Arc
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	s := props.Settings
 	limit := s.ArchiveTimeout + 30*time.Second
-	a := &Archive{Construct: this, DeadLetters: newDeadLetters(this, "DeadLetters"), Bucket: newVideoBucket(this, s)}
-	a.Queue = newQueue(this, "Queue", &awssqs.QueueProps{
+	a := &Archive{Construct: this, DeadLetters: newDeadLetters(this, "DeadLetters", s), Bucket: newVideoBucket(this, s)}
+	a.Queue = newQueue(this, "Queue", s, &awssqs.QueueProps{
 		VisibilityTimeout: seconds(limit + minute),
 		DeadLetterQueue:   &awssqs.DeadLetterQueue{Queue: a.DeadLetters.Queue, MaxReceiveCount: jsii.Number(archiveAttempts)},
 	})
@@ -85,15 +85,17 @@ func (a *Archive) grantStore(fn *Function) {
 }
 
 func newVideoBucket(scope constructs.Construct, s *Settings) awss3.Bucket {
-	return awss3.NewBucket(scope, jsii.String("Bucket"), &awss3.BucketProps{
+	props := &awss3.BucketProps{
 		BlockPublicAccess: awss3.BlockPublicAccess_BLOCK_ALL(),
 		Encryption:        awss3.BucketEncryption_S3_MANAGED,
-		EnforceSSL:        jsii.Bool(true),
-		MinimumTLSVersion: jsii.Number(1.2),
 		ObjectOwnership:   awss3.ObjectOwnership_BUCKET_OWNER_ENFORCED,
 		RemovalPolicy:     removal(s.RetainData),
 		LifecycleRules:    videoLifecycle(s),
-	})
+	}
+	if !s.Local { // the local engine speaks plain HTTP
+		props.EnforceSSL, props.MinimumTLSVersion = jsii.Bool(true), jsii.Number(1.2)
+	}
+	return awss3.NewBucket(scope, jsii.String("Bucket"), props)
 }
 
 func videoLifecycle(s *Settings) *[]*awss3.LifecycleRule {

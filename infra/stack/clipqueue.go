@@ -67,7 +67,7 @@ func newClipqueue(scope constructs.Construct, id string, d *Deployment) *Clipque
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	c := &Clipqueue{Construct: this}
 	c.Jobs = NewJobs(this, "Jobs", &JobsProps{Settings: d.Settings})
-	c.JobQueue = NewJobQueue(this, "JobQueue")
+	c.JobQueue = NewJobQueue(this, "JobQueue", d.Settings)
 	c.Vendor = NewVendor(this, "Vendor", &VendorProps{Settings: d.Settings})
 	c.Bus = NewVideoBus(this, "VideoBus")
 	c.Webhook = NewWebhook(this, "Webhook", &WebhookProps{Deployment: d, Jobs: c.Jobs, Vendor: c.Vendor})

@@ -32,7 +32,7 @@ type PublishProps struct {
 // NewPublish feeds the table's stream to the function.
 func NewPublish(scope constructs.Construct, id string, props *PublishProps) *Publish {
 	this := constructs.NewConstruct(scope, jsii.String(id))
-	p := &Publish{Construct: this, Failures: newDeadLetters(this, "Failures"), Poison: newDeadLetters(this, "Poison")}
+	p := &Publish{Construct: this, Failures: newDeadLetters(this, "Failures", props.Settings), Poison: newDeadLetters(this, "Poison", props.Settings)}
 	p.Function = newFunction(this, &functionProps{
 		Deployment: props.Deployment, name: "publish", size: props.Settings.Publish, timeout: publishLimit,
 		description: "Clipqueue: puts an event on the bus for each change that owes one",

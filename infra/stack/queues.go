@@ -14,8 +14,8 @@ type DeadLetters struct {
 	awssqs.Queue
 }
 
-func newDeadLetters(scope constructs.Construct, id string) *DeadLetters {
-	return &DeadLetters{newQueue(scope, id, &awssqs.QueueProps{})}
+func newDeadLetters(scope constructs.Construct, id string, s *Settings) *DeadLetters {
+	return &DeadLetters{newQueue(scope, id, s, &awssqs.QueueProps{})}
 }
 
 // GrantSend lets fn put messages here.
@@ -23,10 +23,10 @@ func (d *DeadLetters) GrantSend(fn *Function) {
 	fn.allow([]string{"sqs:SendMessage"}, *d.QueueArn())
 }
 
-// newQueue makes an encrypted queue that takes TLS only and keeps messages as
-// long as SQS can.
-func newQueue(scope constructs.Construct, id string, props *awssqs.QueueProps) awssqs.Queue {
-	props.EnforceSSL = jsii.Bool(true)
+// newQueue makes an encrypted queue that keeps messages as long as SQS can and
+// takes TLS only; the local engine speaks plain HTTP.
+func newQueue(scope constructs.Construct, id string, s *Settings, props *awssqs.QueueProps) awssqs.Queue {
+	props.EnforceSSL = jsii.Bool(!s.Local)
 	props.Encryption = awssqs.QueueEncryption_SQS_MANAGED
 	props.RetentionPeriod = seconds(jobQueueRetention)
 	return awssqs.NewQueue(scope, jsii.String(id), props)
@@ -41,10 +41,10 @@ type JobQueue struct {
 }
 
 // NewJobQueue makes the queue of prompts and its dead-letter queue.
-func NewJobQueue(scope constructs.Construct, id string) *JobQueue {
+func NewJobQueue(scope constructs.Construct, id string, s *Settings) *JobQueue {
 	this := constructs.NewConstruct(scope, jsii.String(id))
-	dead := newDeadLetters(this, "DeadLetters")
-	return &JobQueue{Construct: this, DeadLetters: dead, Queue: newQueue(this, "Queue", &awssqs.QueueProps{
+	dead := newDeadLetters(this, "DeadLetters", s)
+	return &JobQueue{Construct: this, DeadLetters: dead, Queue: newQueue(this, "Queue", s, &awssqs.QueueProps{
 		VisibilityTimeout: seconds(jobQueueVisibility),
 		// A job waits by being received again, so this is never reached by
 		// waiting alone: see the backoff of the submit function.

@@ -33,7 +33,7 @@ type ReconcileProps struct {
 func NewReconcile(scope constructs.Construct, id string, props *ReconcileProps) *Reconcile {
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	s := props.Settings
-	dead := newDeadLetters(this, "DeadLetters")
+	dead := newDeadLetters(this, "DeadLetters", props.Settings)
 	fn := newFunction(this, &functionProps{
 		Deployment: props.Deployment, name: "reconcile", size: s.Reconcile, timeout: reconcileLimit, failures: dead,
 		description: "Clipqueue: takes the next step for overdue jobs",
