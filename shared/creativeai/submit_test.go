@@ -143,7 +143,7 @@ func TestSubmitRequest(t *testing.T) {
 	}
 	for name, value := range map[string]string{
 		"Authorization": "Bearer " + key, "Content-Type": "application/json", "Accept": "application/json",
-		"User-Agent": "clipqueue/1.2.3", "Idempotency-Key": "", "X-Idempotency-Key": "",
+		"User-Agent": "clipqueue/1.2.3", "Idempotency-Key": "", "X-Idempotency-Key": "", "Connection": "",
 	} {
 		if header.Get(name) != value {
 			t.Errorf("header %s is %q, want %q", name, header.Get(name), value)

@@ -22,11 +22,17 @@ const (
 // newTransport returns an HTTP/1.1 transport whose connections count what a
 // request wrote. No proxy: the environment must not choose who sees the key.
 func newTransport(d *dialer, reuse bool) *http.Transport {
+	// Not DisableKeepAlives, which announces it: servers asked for
+	// "Connection: close" may hang up on a body that they have not read, and the
+	// reset destroys their answer.
+	idle := -1
+	if reuse {
+		idle = 16
+	}
 	return &http.Transport{
 		DialContext:            d.plain,
 		DialTLSContext:         d.secure,
-		DisableKeepAlives:      !reuse,
-		MaxIdleConnsPerHost:    16,
+		MaxIdleConnsPerHost:    idle,
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: 64 << 10,
 		DisableCompression:     true,
