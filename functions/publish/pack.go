@@ -8,7 +8,6 @@ import (
 	"github.com/clipqueue/clipqueue/events"
 	"github.com/clipqueue/clipqueue/shared/bus"
 	"github.com/clipqueue/clipqueue/shared/env"
-	"github.com/clipqueue/clipqueue/shared/job"
 )
 
 // The bounds of one PutEvents call: ten entries, and less bytes than even the
@@ -19,26 +18,37 @@ const (
 	maxBytes   = 250 << 10
 )
 
-// parcel is one event on its way, with the image that it comes from.
+// parcel is one event on its way, with the image that it comes from; or an image
+// that can never be published.
 type parcel struct {
-	image int
-	job   *job.Job
-	entry Entry
+	image  int
+	of     *image
+	entry  Entry
+	poison error
 }
 
-// publish puts the images' events on the bus. done is how many images, from the
-// first on, are out whole; err says why not all are.
+// publish puts the images' events on the bus, in their order. done is how many
+// images, from the first on, are out whole or set aside; err says why not all are.
 func (h *Handler) publish(ctx context.Context, images []image) (done int, err error) {
 	waiting := parcels(images)
 	for len(waiting) > 0 {
-		call := waiting[:fit(waiting)]
-		sent, err := h.call(ctx, call)
+		sent, err := h.next(ctx, waiting)
 		if err != nil {
 			return waiting[sent].image, err
 		}
 		waiting = waiting[sent:]
 	}
 	return len(images), nil
+}
+
+// next sets the first parcel aside, or puts as many on the bus as fit into a call.
+func (h *Handler) next(ctx context.Context, waiting []parcel) (sent int, err error) {
+	if first := waiting[0]; first.poison == nil {
+		return h.call(ctx, waiting[:fit(waiting)])
+	} else if err := h.setAside(ctx, first, first.poison); err != nil {
+		return 0, err
+	}
+	return 1, nil
 }
 
 // parcels are the events of all images in order, each once: a job's later image
@@ -53,14 +63,18 @@ func parcels(images []image) []parcel {
 	seen := map[id]bool{}
 	var out []parcel
 	for i := range images {
-		j := &images[i].job
-		for _, e := range images[i].entries {
-			this := id{j.Key(), j.CreatedAt.UnixMilli(), e.Version, e.DetailType}
+		of := &images[i]
+		if of.poison != nil {
+			out = append(out, parcel{image: i, of: of, poison: of.poison})
+			continue
+		}
+		for _, e := range of.entries {
+			this := id{of.job.Key(), of.job.CreatedAt.UnixMilli(), e.Version, e.DetailType}
 			if seen[this] {
 				continue
 			}
 			seen[this] = true
-			out = append(out, parcel{image: i, job: j, entry: e})
+			out = append(out, parcel{image: i, of: of, entry: e})
 		}
 	}
 	return out
@@ -72,10 +86,10 @@ func fit(waiting []parcel) int {
 	size, in := 0, map[string]bool{}
 	for n, p := range waiting {
 		size += len(p.entry.Detail) + len(p.entry.DetailType) + len(events.Source) + 14 // 14 for the time
-		if n > 0 && (n == maxEntries || size > maxBytes || in[p.job.Key()]) {
+		if n > 0 && (n == maxEntries || size > maxBytes || p.poison != nil || in[p.of.job.Key()]) {
 			return n
 		}
-		in[p.job.Key()] = true
+		in[p.of.job.Key()] = true
 	}
 	return len(waiting)
 }
@@ -95,21 +109,23 @@ func (h *Handler) call(ctx context.Context, parcels []parcel) (sent int, err err
 		return 0, err
 	}
 	for i, err := range failed {
+		switch {
+		case err == nil:
+			h.count(ctx, parcels[i])
+			continue
+		case errors.Is(err, bus.ErrRefused):
+			err = h.setAside(ctx, parcels[i], err)
+		}
 		if err != nil {
 			return i, err
 		}
-		h.count(ctx, parcels[i])
 	}
 	return len(parcels), nil
 }
 
 func (h *Handler) halve(ctx context.Context, parcels []parcel, why error) (sent int, err error) {
 	if len(parcels) == 1 {
-		p := parcels[0]
-		err := h.setAside(ctx, map[string]any{
-			"job_id": p.job.ID, "detail_type": p.entry.DetailType, "detail": string(p.entry.Detail),
-		}, why)
-		if err != nil {
+		if err := h.setAside(ctx, parcels[0], why); err != nil {
 			return 0, err
 		}
 		return 1, nil
@@ -125,7 +141,7 @@ func (h *Handler) halve(ctx context.Context, parcels []parcel, why error) (sent 
 
 // count writes the metrics of an event that is on the bus.
 func (h *Handler) count(ctx context.Context, p parcel) {
-	j := p.job
+	j := p.of.job
 	h.Log.InfoContext(ctx, "published", slog.String("job_id", j.ID), slog.String("generation_id", j.GenerationID),
 		slog.String("detail_type", string(p.entry.DetailType)), slog.Int64("version", p.entry.Version))
 	name := map[events.DetailType]string{

@@ -13,7 +13,6 @@ import (
 	lambda "github.com/aws/aws-lambda-go/events"
 
 	"github.com/clipqueue/clipqueue/shared/bus"
-	"github.com/clipqueue/clipqueue/shared/env"
 	"github.com/clipqueue/clipqueue/shared/job"
 	"github.com/clipqueue/clipqueue/shared/metric"
 	"github.com/clipqueue/clipqueue/shared/store"
@@ -42,6 +41,7 @@ type Record struct {
 	EventID string `json:"eventID"`
 	Change  struct {
 		SequenceNumber string          `json:"SequenceNumber"`
+		Keys           json.RawMessage `json:"Keys,omitempty"`
 		NewImage       json.RawMessage `json:"NewImage,omitempty"`
 	} `json:"dynamodb"`
 }
@@ -71,69 +71,47 @@ func New(d Deps) (*Handler, error) {
 	return &Handler{Deps: d}, nil
 }
 
-// image is one record, read.
+// image is one record, read, or why it cannot be.
 type image struct {
-	sequence string
-	job      job.Job
-	entries  []Entry
+	record  Record
+	job     job.Job
+	entries []Entry
+	poison  error
 }
 
 // Handle publishes one batch. It answers with the first record that could not be
 // published whole; Lambda repeats the batch from there.
 func (h *Handler) Handle(ctx context.Context, batch Batch) (lambda.DynamoDBEventResponse, error) {
-	images, stopped := h.read(ctx, batch.Records)
+	images := read(batch.Records)
 	done, err := h.publish(ctx, images)
+	response := lambda.DynamoDBEventResponse{BatchItemFailures: []lambda.DynamoDBBatchItemFailure{}}
 	if err != nil {
-		stopped = images[done].sequence
 		h.Log.ErrorContext(ctx, "events could not be put on the bus; they are repeated", slog.Any("error", err))
+		response.BatchItemFailures = append(response.BatchItemFailures,
+			lambda.DynamoDBBatchItemFailure{ItemIdentifier: images[done].record.Change.SequenceNumber})
 	}
 	for i, im := range images[:done] {
-		if last(images[:done], i) {
+		if im.poison == nil && last(images[:done], i) {
 			h.settle(ctx, im.job)
 		}
-	}
-	response := lambda.DynamoDBEventResponse{BatchItemFailures: []lambda.DynamoDBBatchItemFailure{}}
-	if stopped != "" {
-		response.BatchItemFailures = append(response.BatchItemFailures, lambda.DynamoDBBatchItemFailure{ItemIdentifier: stopped})
 	}
 	return response, nil
 }
 
-// read decodes the records. One that owes nothing, or that cannot be read and is
-// set aside, is passed over; stopped is the first that could not even be set aside.
-func (h *Handler) read(ctx context.Context, records []Record) (images []image, stopped string) {
+// read decodes the records; rows that were deleted owe nothing.
+func read(records []Record) []image {
+	var images []image
 	for _, r := range records {
 		if len(r.Change.NewImage) == 0 {
-			continue // a row that was deleted
-		}
-		j, err := store.DecodeImage(r.Change.NewImage)
-		var entries []Entry
-		if err == nil {
-			entries, err = Entries(j)
-		}
-		if err != nil {
-			if h.setAside(ctx, r, err) != nil {
-				return images, r.Change.SequenceNumber
-			}
 			continue
 		}
-		images = append(images, image{sequence: r.Change.SequenceNumber, job: j, entries: entries})
+		im := image{record: r}
+		if im.job, im.poison = store.DecodeImage(r.Change.NewImage); im.poison == nil {
+			im.entries, im.poison = Entries(im.job)
+		}
+		images = append(images, im)
 	}
-	return images, ""
-}
-
-// setAside puts a record that can never be published on a queue of its own.
-func (h *Handler) setAside(ctx context.Context, what any, why error) error {
-	h.Metrics.Count(env.MetricPoison, 1)
-	h.Log.ErrorContext(ctx, "what cannot be published is set aside", slog.Any("error", why))
-	body, err := json.Marshal(map[string]any{"error": why.Error(), "record": what})
-	if err == nil {
-		err = h.Poison.Send(ctx, string(body))
-	}
-	if err != nil {
-		h.Log.ErrorContext(ctx, "it could not be set aside either, and is repeated", slog.Any("error", err))
-	}
-	return err
+	return images
 }
 
 // last says whether no later image is of the same job: only that one can be settled.

@@ -16,8 +16,12 @@ import (
 	"github.com/clipqueue/clipqueue/events"
 )
 
-// ErrTooLarge is a call that EventBridge refused as a whole for its size.
-var ErrTooLarge = errors.New("the events are too large for one call")
+var (
+	// ErrTooLarge is a call that EventBridge refused as a whole for its size.
+	ErrTooLarge = errors.New("the events are too large for one call")
+	// ErrRefused is an event that EventBridge will never take, however often it is sent.
+	ErrRefused = errors.New("the event is refused for what is in it")
+)
 
 // Entry is one event.
 type Entry struct {
@@ -42,7 +46,7 @@ func New(client *eventbridge.Client, name string) (*Bus, error) {
 }
 
 // Put puts up to ten events on the bus in one call. The first result has an
-// error, or nil, for each entry; the second is the call's own, [ErrTooLarge] or
+// error, or nil, for each entry, [ErrRefused] among them; the second is the call's own, [ErrTooLarge] or
 // another, and then none is on the bus as far as is known.
 func (b *Bus) Put(ctx context.Context, entries []Entry) ([]error, error) {
 	in := &eventbridge.PutEventsInput{Entries: make([]types.PutEventsRequestEntry, len(entries))}
@@ -62,10 +66,21 @@ func (b *Bus) Put(ctx context.Context, entries []Entry) ([]error, error) {
 	failed := make([]error, len(entries))
 	for i, e := range out.Entries {
 		if code := aws.ToString(e.ErrorCode); code != "" {
-			failed[i] = fmt.Errorf("put an event: %s: %s", code, aws.ToString(e.ErrorMessage))
+			failed[i] = fmt.Errorf("put an event: %w", failure(code, aws.ToString(e.ErrorMessage)))
 		}
 	}
 	return failed, nil
+}
+
+// failure is why one event is not on the bus. All codes but those for the event
+// itself pass with time
+// (https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html).
+func failure(code, message string) error {
+	switch code {
+	case "MalformedDetail", "InvalidArgument":
+		return fmt.Errorf("%w: %s: %s", ErrRefused, code, message)
+	}
+	return fmt.Errorf("%s: %s", code, message)
 }
 
 // tooLarge recognises the refusal of a whole call for what is in it: HTTP 413, or
