@@ -74,9 +74,9 @@ type Job struct {
 	Version int64
 	// Token is in the callback's path, made once, and proves that a callback means this job.
 	Token string
-	// Request is what the producer sent, as canonical JSON without job_id; empty in a rejection.
+	// Request is what the producer sent, as compact JSON without job_id, each value untouched; empty in a rejection.
 	Request string
-	// PayloadHash is the hash of Request, to tell a repeat from another payload under the same id.
+	// PayloadHash is the hash of Request in canonical form, to tell a repeat from another payload under the same id.
 	PayloadHash string
 	// Model is what was asked for, for events and lists.
 	Model string

@@ -1,99 +1,131 @@
 package store
 
 import (
+	"bytes"
+	"encoding/base64"
 	"errors"
 	"fmt"
-
-	"github.com/go-json-experiment/json"
+	"io"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/clipqueue/clipqueue/shared/job"
-	"github.com/clipqueue/clipqueue/shared/strictjson"
+)
+
+var (
+	// errImage is JSON that is not an image of a row.
+	errImage = errors.New("not an image in DynamoDB's JSON")
+	// errType is an attribute whose type, or whose value under it, is none of DynamoDB's.
+	errType = errors.New("an attribute of no known type")
 )
 
 // DecodeImage reads a job from the NewImage of a stream record, as Lambda hands
 // it over: DynamoDB's JSON, {"attribute": {"S": "value"}, …}. It never panics,
 // whatever the image holds.
 func DecodeImage(image []byte) (job.Job, error) {
-	var values map[string]value
-	if err := strictjson.Unmarshal(image, &values); err != nil {
-		return job.Job{}, fmt.Errorf("decode a stream image: %w", err)
-	}
-	it := make(item, len(values))
-	for name, v := range values {
-		av, err := v.attribute()
-		if err != nil {
-			return job.Job{}, fmt.Errorf("decode a stream image: %s: %w", name, err)
+	d := jsontext.NewDecoder(bytes.NewBuffer(image))
+	it, err := readItem(d)
+	if err == nil {
+		if _, more := d.ReadToken(); !errors.Is(more, io.EOF) {
+			err = errImage
 		}
-		it[name] = av
+	}
+	if err != nil {
+		return job.Job{}, fmt.Errorf("decode a stream image: %w", err)
 	}
 	return decode(it)
 }
 
-// value is one attribute in DynamoDB's JSON; exactly one field is set.
-type value struct {
-	S    *string          `json:"S,omitzero"`
-	N    *string          `json:"N,omitzero"`
-	B    *[]byte          `json:"B,omitzero"`
-	BOOL *bool            `json:"BOOL,omitzero"`
-	NULL *bool            `json:"NULL,omitzero"`
-	L    []value          `json:"L,omitzero"`
-	M    map[string]value `json:"M,omitzero"`
-	// Sets are not ours; a later release, or a user, may have added some.
-	SS []string `json:"SS,omitzero"`
-	NS []string `json:"NS,omitzero"`
-	BS [][]byte `json:"BS,omitzero"`
-}
-
-func (v value) attribute() (types.AttributeValue, error) {
-	switch {
-	case v.S != nil:
-		return &types.AttributeValueMemberS{Value: *v.S}, nil
-	case v.N != nil:
-		return &types.AttributeValueMemberN{Value: *v.N}, nil
-	case v.B != nil:
-		return &types.AttributeValueMemberB{Value: *v.B}, nil
-	case v.BOOL != nil:
-		return &types.AttributeValueMemberBOOL{Value: *v.BOOL}, nil
-	case v.NULL != nil:
-		return &types.AttributeValueMemberNULL{Value: *v.NULL}, nil
-	case v.L != nil:
-		return list(v.L)
-	case v.M != nil:
-		return document(v.M)
-	case v.SS != nil:
-		return &types.AttributeValueMemberSS{Value: v.SS}, nil
-	case v.NS != nil:
-		return &types.AttributeValueMemberNS{Value: v.NS}, nil
-	case v.BS != nil:
-		return &types.AttributeValueMemberBS{Value: v.BS}, nil
+// readItem reads {"name": attribute, …}.
+func readItem(d *jsontext.Decoder) (item, error) {
+	if err := expect(d, jsontext.KindBeginObject); err != nil {
+		return nil, err
 	}
-	return nil, errors.New("an attribute of no known type")
-}
-
-func list(in []value) (types.AttributeValue, error) {
-	out := make([]types.AttributeValue, len(in))
-	for i, v := range in {
-		av, err := v.attribute()
+	it := item{}
+	for d.PeekKind() == jsontext.KindString {
+		name, err := d.ReadToken()
 		if err != nil {
 			return nil, err
 		}
-		out[i] = av
+		key := name.String()
+		if it[key], err = readAttribute(d); err != nil {
+			return nil, fmt.Errorf("%s: %w", key, err)
+		}
 	}
-	return &types.AttributeValueMemberL{Value: out}, nil
+	return it, expect(d, jsontext.KindEndObject)
 }
 
-func document(in map[string]value) (types.AttributeValue, error) {
-	out := make(item, len(in))
-	for name, v := range in {
-		av, err := v.attribute()
+// readAttribute reads {"type": value}.
+func readAttribute(d *jsontext.Decoder) (types.AttributeValue, error) {
+	if err := expect(d, jsontext.KindBeginObject); err != nil {
+		return nil, err
+	}
+	kind, err := d.ReadToken()
+	if err != nil {
+		return nil, err
+	}
+	av, err := readValue(d, kind.String())
+	if err != nil {
+		return nil, err
+	}
+	return av, expect(d, jsontext.KindEndObject)
+}
+
+func readValue(d *jsontext.Decoder, kind string) (types.AttributeValue, error) {
+	switch kind {
+	case "M":
+		it, err := readItem(d)
+		return &types.AttributeValueMemberM{Value: it}, err
+	case "L":
+		return readList(d)
+	case "SS", "NS", "BS":
+		// We write no sets; a later release may.
+		set := &types.AttributeValueMemberSS{}
+		return set, json.UnmarshalDecode(d, &set.Value)
+	}
+	v, err := d.ReadToken()
+	if err != nil {
+		return nil, err
+	}
+	switch got := v.Kind(); {
+	case kind == "S" && got == jsontext.KindString:
+		return &types.AttributeValueMemberS{Value: v.String()}, nil
+	case kind == "N" && got == jsontext.KindString:
+		return &types.AttributeValueMemberN{Value: v.String()}, nil
+	case kind == "B" && got == jsontext.KindString:
+		raw, err := base64.StdEncoding.DecodeString(v.String())
+		return &types.AttributeValueMemberB{Value: raw}, err
+	case kind == "BOOL" && (got == jsontext.KindTrue || got == jsontext.KindFalse):
+		return &types.AttributeValueMemberBOOL{Value: got == jsontext.KindTrue}, nil
+	case kind == "NULL" && got == jsontext.KindTrue:
+		return &types.AttributeValueMemberNULL{Value: true}, nil
+	}
+	return nil, errType
+}
+
+func readList(d *jsontext.Decoder) (types.AttributeValue, error) {
+	if err := expect(d, jsontext.KindBeginArray); err != nil {
+		return nil, err
+	}
+	list := []types.AttributeValue{}
+	for d.PeekKind() == jsontext.KindBeginObject {
+		av, err := readAttribute(d)
 		if err != nil {
 			return nil, err
 		}
-		out[name] = av
+		list = append(list, av)
 	}
-	return &types.AttributeValueMemberM{Value: out}, nil
+	return &types.AttributeValueMemberL{Value: list}, expect(d, jsontext.KindEndArray)
+}
+
+func expect(d *jsontext.Decoder, want jsontext.Kind) error {
+	t, err := d.ReadToken()
+	if err == nil && t.Kind() != want {
+		err = errImage
+	}
+	return err
 }
 
 // EncodeImage writes a job as the NewImage of a stream record: what DecodeImage
@@ -110,33 +142,32 @@ func EncodeImage(j job.Job) ([]byte, error) {
 	return image, nil
 }
 
-func imageOf(it item) map[string]value {
-	out := make(map[string]value, len(it))
+func imageOf(it item) map[string]any {
+	out := make(map[string]any, len(it))
 	for name, av := range it {
 		out[name] = valueOf(av)
 	}
 	return out
 }
 
-func valueOf(av types.AttributeValue) value {
+func valueOf(av types.AttributeValue) map[string]any {
 	switch av := av.(type) {
 	case *types.AttributeValueMemberS:
-		return value{S: &av.Value}
+		return map[string]any{"S": av.Value}
 	case *types.AttributeValueMemberN:
-		return value{N: &av.Value}
+		return map[string]any{"N": av.Value}
 	case *types.AttributeValueMemberB:
-		return value{B: &av.Value}
+		return map[string]any{"B": av.Value}
 	case *types.AttributeValueMemberBOOL:
-		return value{BOOL: &av.Value}
+		return map[string]any{"BOOL": av.Value}
 	case *types.AttributeValueMemberL:
-		l := make([]value, len(av.Value))
+		list := make([]any, len(av.Value))
 		for i, v := range av.Value {
-			l[i] = valueOf(v)
+			list[i] = valueOf(v)
 		}
-		return value{L: l}
+		return map[string]any{"L": list}
 	case *types.AttributeValueMemberM:
-		return value{M: imageOf(av.Value)}
+		return map[string]any{"M": imageOf(av.Value)}
 	}
-	none := true
-	return value{NULL: &none}
+	return map[string]any{"NULL": true}
 }

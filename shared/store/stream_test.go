@@ -93,7 +93,7 @@ func TestDecodeImageRefuses(t *testing.T) {
 		"nothing":           {``, "stream image"},
 		"no JSON":           {`{`, "stream image"},
 		"an array":          {`[]`, "stream image"},
-		"null":              {`null`, "is not a job's row"},
+		"null":              {`null`, "stream image"},
 		"no attributes":     {`{}`, "is not a job's row"},
 		"a quarantined":     {`{"pk":{"S":"quarantine#00"},"version":{"N":"1"}}`, `"quarantine#00"`},
 		"no version":        {`{"pk":{"S":"job#a"},"state":{"S":"queued"}}`, `"job#a"`},
