@@ -3,12 +3,12 @@ package faultproxy_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,7 +38,7 @@ func (e *engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer e.mu.Unlock()
 	e.calls = append(e.calls, string(body))
 	e.hosts = append(e.hosts, r.Host)
-	fmt.Fprint(w, "{}")
+	_, _ = io.WriteString(w, "{}")
 }
 
 func (e *engine) done() int {
@@ -124,25 +124,26 @@ func TestNames(t *testing.T) {
 
 func TestEffects(t *testing.T) {
 	t.Parallel()
-	var during int
+	var during atomic.Int64
 	for _, test := range []struct {
 		name string
 		do   faultproxy.Effect
 		// done is how often the engine was called, code the service's error.
-		done, during int
-		code         string
-		fails        bool
+		done   int
+		during int64
+		code   string
+		fails  bool
 	}{
 		{name: "refused", do: faultproxy.Refuse(http.StatusBadRequest, "ThrottlingException"), code: "ThrottlingException", fails: true},
 		{name: "cut", do: faultproxy.Cut(), fails: true},
 		{name: "answer lost", do: faultproxy.LoseAnswer(), done: 1, fails: true},
 		{name: "slow", do: faultproxy.Slow(10 * time.Millisecond), done: 1},
-		{name: "something first", do: faultproxy.Before(func() { during++ }, faultproxy.Cut()), during: 1, fails: true},
-		{name: "something after", do: faultproxy.After(func() { during++ }), done: 1, during: 1, fails: true},
+		{name: "something first", do: faultproxy.Before(func() { during.Add(1) }, faultproxy.Cut()), during: 1, fails: true},
+		{name: "something after", do: faultproxy.After(func() { during.Add(1) }), done: 1, during: 1, fails: true},
 		{name: "another answer", do: faultproxy.Answer(http.StatusOK, func([]byte) any { return map[string]any{} })},
 	} {
 		t.Run(test.name, func(t *testing.T) { //nolint:paralleltest // they share the count
-			during = 0
+			during.Store(0)
 			b := setup(t)
 			b.proxy.Add(faultproxy.Fault{Do: test.do})
 			err := b.read(t.Context())
@@ -153,8 +154,8 @@ func TestEffects(t *testing.T) {
 			if test.code != "" && (!errors.As(err, &api) || api.ErrorCode() != test.code) {
 				t.Errorf("the call ended with %v: want %s", err, test.code)
 			}
-			if b.engine.done() != test.done || during != test.during {
-				t.Errorf("%d calls reached the engine, the test's own was done %d times: want %d and %d", b.engine.done(), during, test.done, test.during)
+			if b.engine.done() != test.done || during.Load() != test.during {
+				t.Errorf("%d calls reached the engine, the test's own was done %d times: want %d and %d", b.engine.done(), during.Load(), test.done, test.during)
 			}
 		})
 	}
