@@ -48,7 +48,7 @@ func flag(name string, p *bool, value bool, doc string) Setting {
 }
 
 func number(name string, p *int, value, low, high int, unit, doc string) Setting {
-	return wholeNumber(name, p, value, fmt.Sprintf("%s, %d to %d", unit, low, high), doc,
+	return wholeNumber(name, p, value, fmt.Sprintf("a whole number of %s, %d to %d", unit, low, high), doc,
 		func(n int) bool { return n >= low && n <= high })
 }
 

@@ -96,7 +96,7 @@ func (s *Settings) operationsTable() []Setting {
 		pattern("alarmEmail", &s.AlarmEmail, "", "an e-mail address", `^[^@\s]+@[^@\s]+\.[^@\s]+$`,
 			"Who is told of alarms; must confirm a first mail. Without it the topic of alarms has no subscriber."),
 		choice("logLevel", &s.LogLevel, "Least level that is logged.", "INFO", "DEBUG", "WARN", "ERROR"),
-		wholeNumber("logRetentionDays", &s.LogRetentionDays, 30, "days, one of "+commas(logRetentions()), "How long logs are kept.",
+		wholeNumber("logRetentionDays", &s.LogRetentionDays, 30, "a number of days, one of "+commas(logRetentions()), "How long logs are kept.",
 			func(n int) bool { return slices.Contains(logRetentions(), n) }),
 		flag("tracing", &s.Tracing, false, "X-Ray traces of the functions and the poll loop."),
 	}

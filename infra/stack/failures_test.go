@@ -1,0 +1,94 @@
+//go:build !race
+
+package stack
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// Whatever is called without somebody waiting for the answer has a place for
+// what failed.
+func TestEveryAsynchronousPathHasADeadLetterQueue(t *testing.T) {
+	tpl := synth(t, nil)
+	for id, rule := range tpl.ofType("AWS::Events::Rule") {
+		for _, target := range dig[[]any](t, rule.Properties, "Targets") {
+			if arn := readable(dig[any](t, target.(map[string]any), "DeadLetterConfig", "Arn")); !isDeadLetters(arn) {
+				t.Errorf("%s sends its failures to %s", id, arn)
+			}
+		}
+	}
+	for id, source := range tpl.ofType("AWS::Lambda::EventSourceMapping") {
+		if got := source.Properties["FunctionResponseTypes"]; fmt.Sprint(got) != "[ReportBatchItemFailures]" {
+			t.Errorf("%s reports %v", id, got)
+		}
+		if source.Properties["StartingPosition"] != nil {
+			if to := readable(dig[any](t, source.Properties, "DestinationConfig", "OnFailure", "Destination")); to != "PublishFailures.Arn" {
+				t.Errorf("%s sends its failures to %s", id, to)
+			}
+			continue
+		}
+		queue := strings.TrimSuffix(readable(source.Properties["EventSourceArn"]), ".Arn")
+		redrive := dig[map[string]any](t, tpl.named(t, "AWS::SQS::Queue", queue).Properties, "RedrivePolicy")
+		if to := readable(redrive["deadLetterTargetArn"]); !isDeadLetters(to) {
+			t.Errorf("%s gives up to %s", queue, to)
+		}
+	}
+	// Invoked by a rule, hence asynchronously.
+	async := tpl.one(t, "AWS::Lambda::EventInvokeConfig", "ClipqueueReconcile").Properties
+	if to := readable(dig[any](t, async, "DestinationConfig", "OnFailure", "Destination")); to != "ReconcileDeadLetters.Arn" {
+		t.Errorf("reconcile sends its failures to %s", to)
+	}
+}
+
+// A dead letter that nobody is told of is lost all the same.
+func TestEveryDeadLetterQueueHasAnAlarm(t *testing.T) {
+	tpl := synth(t, nil)
+	alarms, err := json.Marshal(tpl.ofType("AWS::CloudWatch::Alarm"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id := range tpl.ofType("AWS::SQS::Queue") {
+		watched := strings.Contains(string(alarms), `["`+id+`","QueueName"]`)
+		if want := short(id) != "JobQueue" && short(id) != "ArchiveQueue"; want && !watched {
+			t.Errorf("no alarm watches %s", id)
+		}
+	}
+}
+
+func TestEveryAlarmSaysWhatToDoAndWhomItTells(t *testing.T) {
+	tpl := synth(t, func(s *Settings) { s.AlarmEmail = "ops@example.com" })
+	for id, alarm := range tpl.ofType("AWS::CloudWatch::Alarm") {
+		if text, _ := alarm.Properties["AlarmDescription"].(string); strings.Count(text, ".") < 1 || len(text) < 40 {
+			t.Errorf("%s says %q", id, text)
+		}
+		if to := readable(alarm.Properties["AlarmActions"]); to != "AlarmsTopic" {
+			t.Errorf("%s tells %s", id, to)
+		}
+	}
+	subscription := tpl.ofType("AWS::SNS::Subscription")
+	if len(subscription) != 1 {
+		t.Errorf("%d subscriptions, want the one of alarmEmail", len(subscription))
+	}
+	for _, s := range subscription {
+		if s.Properties["Endpoint"] != "ops@example.com" || s.Properties["Protocol"] != "email" {
+			t.Errorf("the subscription is %v", s.Properties)
+		}
+	}
+}
+
+func isDeadLetters(arn string) bool { return strings.HasSuffix(arn, "DeadLetters.Arn") }
+
+// named is the resource of a type with a logical id but for its hash.
+func (tpl template) named(t *testing.T, kind, name string) resource {
+	t.Helper()
+	for id, r := range tpl.ofType(kind) {
+		if short(id) == name {
+			return r
+		}
+	}
+	t.Fatalf("there is no %s that is called %s", kind, name)
+	return resource{}
+}
