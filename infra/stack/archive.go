@@ -65,8 +65,7 @@ func NewArchive(scope constructs.Construct, id string, props *ArchiveProps) *Arc
 		Deployment: props.Deployment, name: "archive", size: s.Archiver, timeout: limit,
 		description: "Clipqueue: copies finished videos to the bucket",
 	})
-	consume(a.Function, a.Queue, 1, archiveConcurrency)
-	a.Function.setEnv(env.ArchiveQueueURL, *a.Queue.QueueUrl())
+	consume(a.Function, a.Queue, env.ArchiveQueueURL, 1, archiveConcurrency)
 	props.Jobs.Grant(a.Function, "GetItem", "PutItem")
 	a.grantStore(a.Function)
 	a.Function.setEnv(env.ArchiveMaxBytes, strconv.Itoa(s.ArchiveMaxBytes))
@@ -80,7 +79,7 @@ func NewArchive(scope constructs.Construct, id string, props *ArchiveProps) *Arc
 
 // grantStore lets fn write videos, and read back what it wrote.
 func (a *Archive) grantStore(fn *Function) {
-	fn.allow([]string{"s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"}, *a.Bucket.BucketArn()+"/"+videoPrefix+"*")
+	fn.allow([]string{"s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject", "s3:PutObjectTagging"}, *a.Bucket.BucketArn()+"/"+videoPrefix+"*")
 	fn.setEnv(env.ArchiveBucket, *a.Bucket.BucketName())
 }
 

@@ -79,6 +79,8 @@ func wantGrants() map[string][]string {
 			"s3:AbortMultipartUpload ArchiveBucket.Arn/videos/*",
 			"s3:GetObject ArchiveBucket.Arn/videos/*",
 			"s3:PutObject ArchiveBucket.Arn/videos/*",
+			"s3:PutObjectTagging ArchiveBucket.Arn/videos/*",
+			"sqs:ChangeMessageVisibility ArchiveQueue.Arn",
 			"sqs:DeleteMessage ArchiveQueue.Arn",
 			"sqs:GetQueueAttributes ArchiveQueue.Arn",
 			"sqs:ReceiveMessage ArchiveQueue.Arn",

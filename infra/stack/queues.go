@@ -52,12 +52,9 @@ func NewJobQueue(scope constructs.Construct, id string, s *Settings) *JobQueue {
 	})}
 }
 
-// Feed calls fn with the prompts, in at most concurrency copies at once, and
-// lets it postpone them.
+// Feed calls fn with the prompts, in at most concurrency copies at once.
 func (q *JobQueue) Feed(fn *Function, concurrency int) {
-	consume(fn, q.Queue, 10, concurrency)
-	fn.allow([]string{"sqs:ChangeMessageVisibility"}, *q.Queue.QueueArn())
-	fn.setEnv(env.JobQueueURL, *q.Queue.QueueUrl())
+	consume(fn, q.Queue, env.JobQueueURL, 10, concurrency)
 }
 
 // GrantSend lets fn put a prompt back.
@@ -67,9 +64,10 @@ func (q *JobQueue) GrantSend(fn *Function) {
 }
 
 // consume calls fn with messages of queue, batch by batch; fn says which of a
-// batch failed.
-func consume(fn *Function, queue awssqs.Queue, batch, concurrency int) {
-	fn.allow([]string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}, *queue.QueueArn())
+// batch failed, and may have them stay away for longer.
+func consume(fn *Function, queue awssqs.Queue, urlName string, batch, concurrency int) {
+	fn.setEnv(urlName, *queue.QueueUrl())
+	fn.allow([]string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"}, *queue.QueueArn())
 	awslambda.NewCfnEventSourceMapping(fn.Function, jsii.String("Queue"), &awslambda.CfnEventSourceMappingProps{
 		FunctionName:          fn.FunctionArn(),
 		EventSourceArn:        queue.QueueArn(),
