@@ -78,6 +78,25 @@ func operations(t *testing.T) map[string]operation {
 		"Quarantine": {1, func(ctx context.Context, table *store.Table) {
 			must(t, table.Quarantine(ctx, store.Quarantined{Path: "/", Body: []byte("{}"), At: jobtest.Epoch()}))
 		}},
+		"CreatedBetween": {store.Shards, func(ctx context.Context, table *store.Table) {
+			for _, err := range table.CreatedBetween(ctx, jobtest.Epoch(), jobtest.Epoch().Add(time.Second)) {
+				must(t, err)
+			}
+		}},
+		"Many": {1, func(ctx context.Context, table *store.Table) {
+			_, err := table.Many(ctx, []string{"job#1", "job#2"})
+			must(t, err)
+		}},
+		"ListQuarantine": {1, func(ctx context.Context, table *store.Table) {
+			_, err := table.ListQuarantine(ctx, 1)
+			must(t, err)
+		}},
+		"GetQuarantined": {1, func(ctx context.Context, table *store.Table) {
+			_, _ = table.GetQuarantined(ctx, "1") // the answer is empty
+		}},
+		"DropQuarantined": {1, func(ctx context.Context, table *store.Table) {
+			must(t, table.DropQuarantined(ctx, "1"))
+		}},
 	}
 }
 

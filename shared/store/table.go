@@ -244,16 +244,18 @@ func (t *Table) Due(ctx context.Context, shard int, at time.Time, limit int) ([]
 	return due, nil
 }
 
-// Quarantine keeps a callback, raw, and counts how often it came.
+// Quarantine keeps a callback, raw, and counts how often it came. Its row is in
+// the index "created", in a partition of its own.
 func (t *Table) Quarantine(ctx context.Context, q Quarantined) error {
 	update := "SET #path = :path, #body = :body, #reason = :reason, #last_at = :at, " +
-		"#first_at = if_not_exists(#first_at, :at) ADD #seen :one"
+		"#first_at = if_not_exists(#first_at, :at), #created_at = if_not_exists(#created_at, :at), " +
+		"#created_shard = :shard ADD #seen :one"
 	_, err := t.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &t.name, Key: keyOf(q.Key()),
 		UpdateExpression: &update, ExpressionAttributeNames: aliases(update),
 		ExpressionAttributeValues: item{
 			":path": text(q.Path), ":body": &types.AttributeValueMemberB{Value: q.Body}, ":reason": text(q.Reason),
-			":at": number(millis(q.At)), ":one": number(1),
+			":at": number(millis(q.At)), ":one": number(1), ":shard": text(quarantineShard),
 		},
 	})
 	if err != nil {
@@ -268,7 +270,7 @@ func (q Quarantined) Key() string {
 	h.Write([]byte(q.Path))
 	h.Write([]byte{'\n'})
 	h.Write(q.Body)
-	return "quarantine#" + hex.EncodeToString(h.Sum(nil))
+	return quarantinePrefix + hex.EncodeToString(h.Sum(nil))
 }
 
 // aliases names every #attribute of the expressions, so that none can meet one

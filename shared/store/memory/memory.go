@@ -23,14 +23,7 @@ type Table struct {
 
 	mu          sync.Mutex
 	jobs        map[string]job.Job
-	quarantined map[string]Held
-}
-
-// Held is a callback in quarantine.
-type Held struct {
-	store.Quarantined
-	// Seen counts how often it came.
-	Seen int
+	quarantined map[string]store.Held
 }
 
 // New is an empty table. onChange, which may be nil, is called with every new
@@ -42,7 +35,7 @@ func New(rules job.Rules, now func() time.Time, onChange func(job.Job)) *Table {
 	}
 	return &Table{
 		rules: rules, now: now, onChange: onChange,
-		jobs: map[string]job.Job{}, quarantined: map[string]Held{},
+		jobs: map[string]job.Job{}, quarantined: map[string]store.Held{},
 	}
 }
 
@@ -129,8 +122,13 @@ func (t *Table) Due(_ context.Context, shard int, at time.Time, limit int) ([]st
 func (t *Table) Quarantine(_ context.Context, q store.Quarantined) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	held := t.quarantined[q.Key()]
-	t.quarantined[q.Key()] = Held{Quarantined: q, Seen: held.Seen + 1}
+	held, known := t.quarantined[q.Key()]
+	if !known {
+		held.FirstAt = q.At
+	}
+	held.Quarantined = q
+	held.Seen++
+	t.quarantined[q.Key()] = held
 	return nil
 }
 
@@ -142,7 +140,7 @@ func (t *Table) Jobs() map[string]job.Job {
 }
 
 // Quarantined is every callback in quarantine by its key, for tests to look at.
-func (t *Table) Quarantined() map[string]Held {
+func (t *Table) Quarantined() map[string]store.Held {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return maps.Clone(t.quarantined)
