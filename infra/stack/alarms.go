@@ -93,15 +93,25 @@ func (a *Alarms) watchQueues(c *Clipqueue) {
 
 func (a *Alarms) watchJobs() {
 	a.add(
-		alarm{id: "AccountRefused", metric: a.own(env.MetricAccountRefused, 5*minute),
-			say: "The vendor refuses the account: key, credit or base URL. Jobs wait. Put the right key in the secret, top up, or set creativeaiUrl."},
-		alarm{id: "Unconfirmed", metric: a.own(env.MetricUnconfirmed, 5*minute),
-			say: "The outcome of a submit is unknown, and it is not sent again. Money may be spent: look the job up with the vendor."},
-		alarm{id: "Quarantined", metric: a.own(env.MetricQuarantined, 5*minute),
-			say: "A signed callback fits no job, or contradicts one. Look at the quarantine items in the table."},
-		alarm{id: "SignatureFailed", metric: a.own(env.MetricSignatureFailed, 5*minute), above: 10,
-			say: "Callbacks with a wrong signature. After a change of the key: check that the secret holds it. Else somebody is trying the webhook."},
-		alarm{id: "Internal", metric: a.own(env.MetricInternal, 5*minute),
-			say: "A message failed time and again for a reason of our own. Look at the log of submit."},
+		alarm{
+			id: "AccountRefused", metric: a.own(env.MetricAccountRefused, 5*minute),
+			say: "The vendor refuses the account: key, credit or base URL. Jobs wait. Put the right key in the secret, top up, or set creativeaiUrl.",
+		},
+		alarm{
+			id: "Unconfirmed", metric: a.own(env.MetricUnconfirmed, 5*minute),
+			say: "The outcome of a submit is unknown, and it is not sent again. Money may be spent: look the job up with the vendor.",
+		},
+		alarm{
+			id: "Quarantined", metric: a.own(env.MetricQuarantined, 5*minute),
+			say: "A signed callback fits no job, or contradicts one. Look at the quarantine items in the table.",
+		},
+		alarm{
+			id: "SignatureFailed", metric: a.own(env.MetricSignatureFailed, 5*minute), above: 10,
+			say: "Callbacks with a wrong signature. After a change of the key: check that the secret holds it. Else somebody is trying the webhook.",
+		},
+		alarm{
+			id: "Internal", metric: a.own(env.MetricInternal, 5*minute),
+			say: "A message failed time and again for a reason of our own. Look at the log of submit.",
+		},
 	)
 }

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -27,12 +28,12 @@ var ErrNoGo = errors.New("there is no go command on the PATH: install Go from ht
 // with the local Go toolchain. It gives the folder of each function's bundle
 // by its name. The same source and toolchain make the same bytes, wherever the
 // source lies; that can be a checkout or the module cache.
-func BuildFunctions(architecture string) (map[string]string, error) {
+func BuildFunctions(ctx context.Context, architecture string) (map[string]string, error) {
 	goCommand, err := exec.LookPath("go")
 	if err != nil {
 		return nil, fmt.Errorf("clipqueue: build the functions: %w", ErrNoGo)
 	}
-	source, err := sourceDir(goCommand)
+	source, err := sourceDir(ctx, goCommand)
 	if err != nil {
 		return nil, fmt.Errorf("clipqueue: build the functions: %w", err)
 	}
@@ -41,12 +42,12 @@ func BuildFunctions(architecture string) (map[string]string, error) {
 		return nil, fmt.Errorf("clipqueue: build the functions: %w", err)
 	}
 	bundles := map[string]string{}
-	var group errgroup.Group
+	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(2)
 	for _, name := range functionNames() {
 		dir := filepath.Join(out, name)
 		bundles[name] = dir
-		group.Go(func() error { return buildFunction(goCommand, source, name, architecture, dir) })
+		group.Go(func() error { return buildFunction(ctx, goCommand, source, name, architecture, dir) })
 	}
 	if err := group.Wait(); err != nil {
 		return nil, fmt.Errorf("clipqueue: build the functions: %w", err)
@@ -56,8 +57,8 @@ func BuildFunctions(architecture string) (map[string]string, error) {
 
 // sourceDir finds the source of this module: the checkout that the CDK app
 // belongs to, or its folder in the module cache.
-func sourceDir(goCommand string) (string, error) {
-	out, err := run(exec.Command(goCommand, "list", "-m", "-f", "{{.Dir}}", modulePath))
+func sourceDir(ctx context.Context, goCommand string) (string, error) {
+	out, err := run(exec.CommandContext(ctx, goCommand, "list", "-m", "-f", "{{.Dir}}", modulePath))
 	if err != nil {
 		return "", fmt.Errorf("find the source of %s: run CDK in a folder of the Go module that uses it: %w", modulePath, err)
 	}
@@ -80,17 +81,18 @@ func bundleDir(source, architecture string) (string, error) {
 
 // buildFunction puts the binary into place in one step, so that a synth that
 // runs at the same time never sees half of it.
-func buildFunction(goCommand, source, name, architecture, dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+func buildFunction(ctx context.Context, goCommand, source, name, architecture, dir string) error {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return fmt.Errorf("make a folder for the bundle of %s: %w", name, err)
 	}
 	scratch, err := os.MkdirTemp(filepath.Dir(dir), ".build-")
 	if err != nil {
 		return fmt.Errorf("make a folder to build %s in: %w", name, err)
 	}
-	defer os.RemoveAll(scratch)
+	defer os.RemoveAll(scratch) //nolint:errcheck // at worst a stray folder in the cache
 	binary := filepath.Join(scratch, "bootstrap")
-	cmd := exec.Command(goCommand, "build", "-mod=readonly", "-trimpath", "-buildvcs=false",
+	//nolint:gosec // the go command found on the PATH, and names of our own
+	cmd := exec.CommandContext(ctx, goCommand, "build", "-mod=readonly", "-trimpath", "-buildvcs=false",
 		"-tags", "lambda.norpc", "-ldflags", "-s -w -buildid=", "-o", binary, "./functions/"+name+"/lambda")
 	cmd.Dir = source
 	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH="+goArchitecture(architecture), "CGO_ENABLED=0",

@@ -39,7 +39,7 @@ const binaryMax = 16 << 20
 
 func TestBundlesAreSmallAndForTheProcessorAskedFor(t *testing.T) {
 	for architecture, machine := range map[string]byte{"arm64": 0xB7, "x86_64": 0x3E} { // e_machine of ELF
-		bundles, err := BuildFunctions(architecture)
+		bundles, err := BuildFunctions(t.Context(), architecture)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -69,7 +69,7 @@ func TestBundlesAreReproducible(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	here, err := sourceDir(goCommand)
+	here, err := sourceDir(t.Context(), goCommand)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func TestBundlesAreReproducible(t *testing.T) {
 			t.Setenv("GOARM64", "v9.0")
 		}
 		dir := filepath.Join(t.TempDir(), "webhook")
-		if err := buildFunction(goCommand, source, "webhook", "arm64", dir); err != nil {
+		if err := buildFunction(t.Context(), goCommand, source, "webhook", "arm64", dir); err != nil {
 			t.Fatal(err)
 		}
 		data, err := os.ReadFile(filepath.Join(dir, "bootstrap"))
@@ -105,13 +105,13 @@ func TestBundlesAreReproducible(t *testing.T) {
 func TestBuildSaysWhatIsMissing(t *testing.T) {
 	t.Run("no Go", func(t *testing.T) {
 		t.Setenv("PATH", t.TempDir())
-		if _, err := BuildFunctions("arm64"); !errors.Is(err, ErrNoGo) {
+		if _, err := BuildFunctions(t.Context(), "arm64"); !errors.Is(err, ErrNoGo) {
 			t.Errorf("error %v, want ErrNoGo", err)
 		}
 	})
 	t.Run("outside of a module", func(t *testing.T) {
 		t.Chdir(t.TempDir())
-		_, err := BuildFunctions("arm64")
+		_, err := BuildFunctions(t.Context(), "arm64")
 		if err == nil || !strings.Contains(err.Error(), "run CDK in a folder of the Go module that uses it") {
 			t.Errorf("error %v, want one that says where to run", err)
 		}
@@ -120,7 +120,7 @@ func TestBuildSaysWhatIsMissing(t *testing.T) {
 		source := t.TempDir()
 		write(t, filepath.Join(source, "go.mod"), "module example.com/broken\n\ngo 1.26\n")
 		write(t, filepath.Join(source, "functions/poll/lambda/main.go"), "package main\n\nfunc main() { undefined() }\n")
-		err := buildFunction("go", source, "poll", "arm64", t.TempDir())
+		err := buildFunction(t.Context(), "go", source, "poll", "arm64", t.TempDir())
 		if err == nil || !strings.Contains(err.Error(), "compile poll") || !strings.Contains(err.Error(), "main.go:3:15: undefined: undefined") {
 			t.Errorf("error %v, want the compiler's", err)
 		}

@@ -3,6 +3,8 @@
 package stack
 
 import (
+	"context"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -54,7 +56,7 @@ func newDeployment(settings *Settings) (*Deployment, error) {
 	if err := settings.Check(); err != nil {
 		return nil, err
 	}
-	bundles, err := BuildFunctions(settings.Architecture)
+	bundles, err := BuildFunctions(context.Background(), settings.Architecture)
 	if err != nil {
 		return nil, err
 	}

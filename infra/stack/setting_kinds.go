@@ -120,7 +120,7 @@ func origin(v string) bool {
 func parseDuration(v string) (time.Duration, error) {
 	if days, ok := strings.CutSuffix(v, "d"); ok {
 		n, err := strconv.ParseUint(days, 10, 16)
-		return time.Duration(n) * 24 * time.Hour, err //nolint:gosec // at most 65,535 days, checked by ParseUint
+		return time.Duration(n) * 24 * time.Hour, err
 	}
 	return time.ParseDuration(v)
 }

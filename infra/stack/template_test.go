@@ -21,16 +21,20 @@ import (
 
 // template is what CloudFormation gets.
 type template struct {
-	Resources map[string]resource
-	Outputs   map[string]struct{ Value any }
+	Resources map[string]resource `json:"Resources"`
+	Outputs   map[string]output   `json:"Outputs"`
 }
 
 type resource struct {
-	Type                string
-	Properties          map[string]any
-	DeletionPolicy      string
-	UpdateReplacePolicy string
-	DependsOn           any
+	Type                string         `json:"Type"`
+	Properties          map[string]any `json:"Properties"`
+	DeletionPolicy      string         `json:"DeletionPolicy"`
+	UpdateReplacePolicy string         `json:"UpdateReplacePolicy"`
+	DependsOn           any            `json:"DependsOn"`
+}
+
+type output struct {
+	Value any `json:"Value"`
 }
 
 // synth makes the template of the stack with some settings changed. The
@@ -72,7 +76,9 @@ func cdkContext(t *testing.T) *map[string]any {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var file struct{ Context map[string]any }
+	var file struct {
+		Context map[string]any `json:"context"`
+	}
 	if err := json.Unmarshal(data, &file); err != nil {
 		t.Fatal(err)
 	}
