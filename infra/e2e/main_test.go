@@ -1,0 +1,96 @@
+// Package e2e holds the bundle against what it promises, from the outside: the
+// real stack, deployed by the real CDK command to the local engine with IAM
+// enforced, between a queue that tests send to, a vendor that misbehaves on
+// demand, and a consumer of the events.
+//
+// All tests share one bundle. They tell their jobs apart by job_id and by
+// prompt, wait for events and never for a while, and prove that nothing came by
+// something later that did.
+package e2e_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/clipqueue/clipqueue/infra/local"
+)
+
+// A deployed bundle, with what the tests reach it by.
+type deployed struct {
+	*local.Bundle
+	journal  *journal
+	queue    *sqs.Client
+	dynamo   *dynamodb.Client
+	function *lambda.Client
+}
+
+//nolint:gochecknoglobals // TestMain has no other way to hand the one bundle to the tests
+var bundle *deployed
+
+// settings are the stack's, for a vendor that takes 1 to 4 s.
+func settings() map[string]string {
+	return map[string]string{
+		"pollFirstWait": "1s", "pollEvery": "1s", "pollSlowEvery": "1s",
+		// A breaker that one test's fault opened must not hold up the others' prompts.
+		"maxConcurrency": "20",
+		"submitTimeout":  "5s", "claimFor": "10s", "firstLookAfter": "15s", "unconfirmedFor": "30s",
+		"logLevel": "DEBUG",
+	}
+}
+
+const vendorScale = 1.0 / 45
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	ctx, stop := local.Context()
+	defer stop()
+	code, err := run(ctx, m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	stop()
+	os.Exit(code) //nolint:gocritic // stop has been called
+}
+
+func run(ctx context.Context, m *testing.M) (code int, err error) {
+	root, err := local.Root()
+	if err != nil {
+		return 1, err
+	}
+	dist := filepath.Join(root, "dist", "e2e")
+	if err := os.MkdirAll(dist, 0o750); err != nil {
+		return 1, err
+	}
+	log := filepath.Join(dist, fmt.Sprintf("engine-%d.log", os.Getpid())) // several runs may go on at once
+	b, err := local.Start(ctx, local.Options{
+		Root: root, Settings: settings(), VendorScale: vendorScale, EngineLog: log, Progress: os.Stderr,
+	})
+	if err != nil {
+		return 1, err
+	}
+	defer b.Stop()
+	context.AfterFunc(ctx, func() { // ctrl-C must not wait for the tests
+		b.Stop()
+		os.Exit(1)
+	})
+	consumer, err := b.Consume(ctx)
+	if err != nil {
+		return 1, err
+	}
+	bundle = &deployed{
+		Bundle: b, journal: newJournal(ctx, consumer),
+		queue: sqs.NewFromConfig(b.AWS), dynamo: dynamodb.NewFromConfig(b.AWS), function: lambda.NewFromConfig(b.AWS),
+	}
+	if code = m.Run(); code != 0 {
+		return code, fmt.Errorf("the engine's log, with the functions' output, is %s", log)
+	}
+	return 0, os.Remove(log)
+}
