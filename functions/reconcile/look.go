@@ -7,6 +7,7 @@ import (
 	"log/slog"
 
 	"github.com/clipqueue/clipqueue/events"
+	"github.com/clipqueue/clipqueue/shared/creativeai"
 	"github.com/clipqueue/clipqueue/shared/env"
 	"github.com/clipqueue/clipqueue/shared/job"
 	"github.com/clipqueue/clipqueue/shared/request"
@@ -65,7 +66,9 @@ func (r *run) ask(ctx context.Context, log *slog.Logger, j job.Job) bool {
 	}
 	g, err := r.Vendor.Ask(ctx, j.GenerationID)
 	if err != nil {
-		r.unanswered.Add(1)
+		if !errors.Is(err, creativeai.ErrNotFound) { // which is an answer
+			r.unanswered.Add(1)
+		}
 		r.Metrics.Count(env.MetricVendorError, 1)
 		log.WarnContext(ctx, "the vendor gave no usable answer", slog.Any("error", err))
 		return false

@@ -113,29 +113,45 @@ func (r *run) timeLeft(ctx context.Context) bool {
 func (r *run) overdue(ctx context.Context) []store.Due {
 	var all []store.Due
 	for shard := range store.Shards {
-		due, err := r.Jobs.Due(ctx, shard, r.Now(), page)
+		due, err := r.unseen(ctx, shard)
 		if err != nil {
 			r.fail(fmt.Errorf("shard %d: %w", shard, err))
-			continue
 		}
+		all = append(all, due...)
+	}
+	return all
+}
+
+// unseen reads on, past what this run has seen and could not move, until it
+// finds a page with something new: else a few rows that cannot be read would hide
+// all that are due after them.
+func (r *run) unseen(ctx context.Context, shard int) ([]store.Due, error) {
+	for limit := page; ; limit += page {
+		due, err := r.Jobs.Due(ctx, shard, r.Now(), limit)
+		if err != nil {
+			return nil, err
+		}
+		var fresh []store.Due
 		for _, d := range due {
 			if !r.seen[d.Key] {
 				r.seen[d.Key] = true
-				all = append(all, d)
+				fresh = append(fresh, d)
 			}
 		}
+		if len(fresh) > 0 || len(due) < limit || limit >= most {
+			return fresh, nil
+		}
 	}
-	return all
 }
 
 func (r *run) all(ctx context.Context, due []store.Due) {
 	var group errgroup.Group
 	group.SetLimit(atOnce)
 	for _, d := range due {
-		if !r.timeLeft(ctx) {
-			break
-		}
 		group.Go(func() error {
+			if !r.timeLeft(ctx) {
+				return nil // it stays due
+			}
 			if err := r.look(ctx, d.Key); err != nil {
 				r.fail(err)
 			}
