@@ -139,7 +139,7 @@ func (i *instance) call(ctx context.Context, name, key string, once bool, effect
 	}
 	wait := i.w.chaos.between(name+" "+key+" takes", time.Millisecond, 40*time.Millisecond)
 	if f == isSlow {
-		wait = i.w.chaos.between(name+" "+key+" takes", time.Second, 40*time.Second)
+		wait = i.w.chaos.between(name+" "+key+" takes", time.Second, 100*time.Second)
 	}
 	late := f == isSlow && i.w.chaos.chance(name+" "+key+" late", 500)
 	err := i.make(ctx, f, wait, late, effect)

@@ -38,6 +38,8 @@ func (w *world) judge(send []sending) (broken []string) {
 	w.judgeResults(add, jobs)
 	w.judgeCallbacks(add, jobs)
 	w.judgeBreaker(add)
+	w.judgeLeases(add)
+	broken = append(broken, w.broken...)
 	if n := w.queue.len(); n > 0 {
 		add("P1: %d messages are still on the queue", n)
 	}
@@ -136,10 +138,12 @@ func (w *world) judgeResults(add func(string, ...any), jobs map[string]job.Job) 
 	for _, j := range jobs {
 		g, known := made[j.GenerationID]
 		switch {
-		case j.GenerationID == "":
-			continue
+		case j.GenerationID == "", strings.Contains(g.Prompt, "callback-contradict"):
+			continue // unknown to us, or the first of two verdicts to arrive stands
 		case !known:
 			add("P4: %s has generation %s, which the vendor does not know", j.Key(), j.GenerationID)
+		case g.Prompt != prompt(j):
+			add("P4: %s has generation %s, which is of the prompt %q", j.Key(), j.GenerationID, g.Prompt)
 		case g.Status == "completed" && j.State != job.Completed, g.Status == "failed" && j.State != job.Failed:
 			if g.CompletedAt.Before(j.CreatedAt.Add(70 * time.Hour)) {
 				add("P3: %s is %s, and the vendor says %s of %s", j.Key(), j.State, g.Status, g.ID)
@@ -155,6 +159,9 @@ func (w *world) judgeResults(add func(string, ...any), jobs map[string]job.Job) 
 func (w *world) judgeCallbacks(add func(string, ...any), jobs map[string]job.Job) {
 	held := w.table.Quarantined()
 	for _, c := range w.callbacks {
+		if c.valid && c.status == http.StatusUnauthorized {
+			add("P4: a callback signed with a key in force was answered 401: %s", c.body)
+		}
 		if !c.signed {
 			if c.status != http.StatusUnauthorized && c.status != http.StatusServiceUnavailable && c.status != http.StatusRequestEntityTooLarge {
 				add("P4: an unsigned callback was answered %d: %s", c.status, c.body)
@@ -187,5 +194,16 @@ func (w *world) judgeBreaker(add func(string, ...any)) {
 			add("breaker: %s posted %v after a POST without an answer", p.instance, p.at.Sub(before.at))
 		}
 		last[p.instance] = p
+	}
+}
+
+// judgeLeases: a lease lets only one of two reconcilers ask about a job.
+func (w *world) judgeLeases(add func(string, ...any)) {
+	last := map[string]ask{}
+	for _, a := range w.asks {
+		if before, ok := last[a.path]; ok && before.instance != a.instance && a.at.Sub(before.at) < 10*time.Second {
+			add("lease: %s and %s asked about %s within %v", before.instance, a.instance, a.path, a.at.Sub(before.at))
+		}
+		last[a.path] = a
 	}
 }

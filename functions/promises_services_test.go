@@ -3,10 +3,10 @@ package functions_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -146,6 +146,24 @@ func (q *sqsQueue) delay(receipt string, d time.Duration) error {
 	q.mu.Unlock()
 	q.changed.raise()
 	return nil
+}
+
+// holds says whether a message of the job is on the queue.
+func (q *sqsQueue) holds(jobID string) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return slices.ContainsFunc(q.messages, func(m *queued) bool { return m.of(jobID) })
+}
+
+// lose drops the messages of a job.
+func (q *sqsQueue) lose(jobID string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.messages = slices.DeleteFunc(q.messages, func(m *queued) bool { return m.receives > 0 && m.of(jobID) })
+}
+
+func (m *queued) of(jobID string) bool {
+	return m.id == jobID || strings.Contains(m.body, `"job_id":"`+jobID+`"`)
 }
 
 // nextVisible is when the next message can be received; zero is never.
@@ -491,6 +509,3 @@ func (l instanceLoops) Start(ctx context.Context, in loop.Input) error {
 		return nil
 	})
 }
-
-// errGone is a loop's poll whose process died.
-var errGone = errors.New("the poll function failed")

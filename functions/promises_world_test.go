@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -30,6 +31,8 @@ import (
 	"github.com/clipqueue/clipqueue/shared/keys"
 	"github.com/clipqueue/clipqueue/shared/loop"
 	"github.com/clipqueue/clipqueue/shared/metric"
+	"github.com/clipqueue/clipqueue/shared/request"
+	"github.com/clipqueue/clipqueue/shared/store"
 	"github.com/clipqueue/clipqueue/shared/store/memory"
 )
 
@@ -61,9 +64,13 @@ type world struct {
 	due       map[string]time.Time
 	dueMoved  *signal
 	posts     []post
+	onTheWire map[string]int // POSTs that have not ended, by job
+	asks      []ask
 	callbacks []callback
 	keysEver  []string
-	loops     int
+	rotatedAt time.Time
+	purged    bool
+	broken    []string // what was seen to be wrong while it happened
 }
 
 // post is a POST that left a submit process.
@@ -74,16 +81,25 @@ type post struct {
 	held bool
 }
 
+// ask is a question of reconcile to the vendor.
+type ask struct {
+	instance, path string
+	at             time.Time
+}
+
 // callback is one that reached the webhook function, with what it answered.
 type callback struct {
 	path   string
 	body   []byte
 	signed bool
+	// valid says that the key it is signed with was in force, and known long enough.
+	valid  bool
 	status int
 }
 
 func newWorld(seed uint64, tracing bool) *world {
-	w := &world{start: time.Now(), rules: job.DefaultRules(), secrets: &secrets{}, dueMoved: newSignal(), due: map[string]time.Time{}}
+	w := &world{start: time.Now(), rules: job.DefaultRules(), secrets: &secrets{}, dueMoved: newSignal(),
+		due: map[string]time.Time{}, onTheWire: map[string]int{}}
 	w.rules.Archive = false
 	if tracing {
 		w.trace = &trace{start: w.start}
@@ -142,8 +158,74 @@ func (w *world) changed(j job.Job) {
 	} else {
 		w.due[j.Key()] = j.DueAt
 	}
+	if j.State == job.Queued && !w.purged && !strings.Contains(j.History[len(j.History)-1].Why, "operator") && !w.queue.holds(j.ID) {
+		w.broken = append(w.broken, fmt.Sprintf("duplicates: %s is queued, and its message has been deleted", j.Key()))
+	}
 	w.mu.Unlock()
+	if j.State == job.Unconfirmed {
+		w.operate(j)
+	}
 	w.dueMoved.raise()
+}
+
+// operate is an operator who looks into the vendor's books, and resolves what
+// only a person can: a POST that has ended and was not accepted may be made anew.
+func (w *world) operate(j job.Job) {
+	if !w.chaos.chance("operator "+j.ID, 300) {
+		return
+	}
+	w.group.Go(func() {
+		time.Sleep(w.chaos.between("operator waits "+j.ID, time.Second, 20*time.Minute))
+		current, err := w.table.Get(context.Background(), j.Key())
+		if err != nil || current.State != job.Unconfirmed || w.maybePaid(j) {
+			return
+		}
+		w.trace.note("operator", "says that "+j.ID+" was not accepted")
+		_, err = store.Transition(context.Background(), w.table, w.rules, current, job.Release{At: time.Now(), By: "the operator"})
+		if err != nil && !errors.Is(err, job.ErrStale) && !errors.Is(err, job.ErrContradiction) {
+			panic(err)
+		}
+	})
+}
+
+// maybePaid says whether the vendor has accepted a job, or may yet.
+func (w *world) maybePaid(j job.Job) bool {
+	w.mu.Lock()
+	under := w.onTheWire[prompt(j)]
+	w.mu.Unlock()
+	if under > 0 {
+		return true
+	}
+	for _, g := range w.vendor.Ledger().Generations {
+		if g.Prompt == prompt(j) {
+			return true
+		}
+	}
+	return false
+}
+
+// prompt is a job's prompt; no two jobs of a world have the same.
+func prompt(j job.Job) string {
+	r, err := request.Decode(j.Request)
+	if err != nil {
+		panic(err)
+	}
+	return r.Prompt
+}
+
+// purge is an accident: somebody empties the queue. What was never handed to a
+// function is spared, for of that nobody can know.
+func (w *world) purge(ctx context.Context) {
+	if !w.chaos.chance("purge", 80) || !until(ctx, w.start.Add(w.chaos.between("purge at", time.Minute, 30*time.Minute)), nil) {
+		return
+	}
+	w.trace.note("operator", "purges the queue")
+	w.mu.Lock()
+	w.purged = true
+	w.mu.Unlock()
+	for _, j := range w.table.Jobs() {
+		w.queue.lose(j.ID)
+	}
 }
 
 func (w *world) setKeys(current, previous string) {
@@ -151,6 +233,7 @@ func (w *world) setKeys(current, previous string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.keysEver = append(w.keysEver, current)
+	w.rotatedAt = time.Now()
 }
 
 // instance starts a process, whose clock may be wrong by seconds.
@@ -250,15 +333,15 @@ func (w *world) loop(in loop.Input) {
 			i = w.instance("poll-" + in.JobID)
 			h = w.poll(i)
 		}
-		answer := loop.Answer{WaitSeconds: 5}
-		i.run(context.Background(), 30*time.Second, func(ctx context.Context) error {
-			a, err := h.Handle(ctx, in)
-			if err == nil {
-				answer = a
-			}
+		var answer loop.Answer
+		ok := i.run(context.Background(), 30*time.Second, func(ctx context.Context) (err error) {
+			answer, err = h.Handle(ctx, in)
 			return err
 		})
-		if answer.Done {
+		switch {
+		case !ok: // the workflow catches it, and goes on
+			answer = loop.Answer{WaitSeconds: 5}
+		case answer.Done:
 			return
 		}
 		wait = time.Duration(answer.WaitSeconds) * time.Second
@@ -334,6 +417,13 @@ func (x wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	if isPost {
 		name, key = "vendor post", hash(body)
 	}
+	if isPost {
+		defer w.posting(body)()
+	} else if strings.HasPrefix(x.i.name, "reconcile") {
+		w.mu.Lock()
+		w.asks = append(w.asks, ask{x.i.name, key, time.Now()})
+		w.mu.Unlock()
+	}
 	var response *http.Response
 	err = x.i.call(r.Context(), name, key, isPost, func() error {
 		if w.chaos.vendorDown.holds(time.Now()) {
@@ -350,6 +440,24 @@ func (x wire) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	return response, nil
+}
+
+// posting counts a POST as being on the wire until the function it returns is called.
+func (w *world) posting(body []byte) (ended func()) {
+	var s struct {
+		Prompt string `json:"prompt"`
+	}
+	if err := json.Unmarshal(body, &s); err != nil {
+		panic(err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.onTheWire[s.Prompt]++
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.onTheWire[s.Prompt]--
+	}
 }
 
 func requestBody(r *http.Request) ([]byte, error) {
@@ -385,8 +493,11 @@ func (w *world) outage(r *http.Request) (*http.Response, error) {
 func (w *world) count(i *instance, response *http.Response, err error) {
 	held := err != nil
 	if response != nil {
-		held = held || (response.StatusCode != http.StatusAccepted && response.StatusCode != http.StatusBadRequest &&
-			response.StatusCode != http.StatusUnprocessableEntity && response.StatusCode != http.StatusUnauthorized)
+		switch response.StatusCode {
+		case http.StatusOK, http.StatusAccepted, http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusUnauthorized:
+		default:
+			held = true
+		}
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -432,18 +543,21 @@ func (g gateway) RoundTrip(r *http.Request) (*http.Response, error) {
 // invoke hands one callback to a process that is free.
 func (w *world) invoke(r *http.Request, body []byte) lambda.APIGatewayV2HTTPResponse {
 	rc := w.receiver()
-	answer := lambda.APIGatewayV2HTTPResponse{StatusCode: http.StatusServiceUnavailable}
-	rc.i.run(r.Context(), 10*time.Second, func(ctx context.Context) error {
-		a, err := rc.h.Handle(ctx, proxied(r, body, w.chaos.chance("base64", 300)))
-		if err == nil {
-			answer = a
-		}
+	valid := w.valid(r, body)
+	var answer lambda.APIGatewayV2HTTPResponse
+	ok := rc.i.run(r.Context(), 10*time.Second, func(ctx context.Context) (err error) {
+		answer, err = rc.h.Handle(ctx, proxied(r, body, w.chaos.chance("base64", 300)))
 		return err
 	})
+	if !ok {
+		answer = lambda.APIGatewayV2HTTPResponse{StatusCode: http.StatusServiceUnavailable}
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	rc.busy = false
-	w.callbacks = append(w.callbacks, callback{r.URL.Path, body, w.signed(r, body), answer.StatusCode})
+	w.callbacks = append(w.callbacks, callback{
+		r.URL.Path, body, signed(r, body, w.keysEver...), valid, answer.StatusCode,
+	})
 	w.trace.note("webhook", fmt.Sprintf("answers %d", answer.StatusCode))
 	return answer
 }
@@ -480,16 +594,27 @@ func proxied(r *http.Request, body []byte, encode bool) lambda.APIGatewayV2HTTPR
 	return out
 }
 
-// signed is the oracle's own view of a signature: whether any key that was ever in force made it.
-func (w *world) signed(r *http.Request, body []byte) bool {
-	for _, key := range w.keysEver {
+// signed is the oracle's own view of a signature: whether one of the keys made it.
+func signed(r *http.Request, body []byte, keys ...string) bool {
+	for _, key := range keys {
 		mac := hmac.New(sha256.New, []byte(key))
 		mac.Write(body)
-		if r.Header.Get("X-Creativeai-Signature") == "sha256="+hex.EncodeToString(mac.Sum(nil)) {
+		if key != "" && r.Header.Get("X-Creativeai-Signature") == "sha256="+hex.EncodeToString(mac.Sum(nil)) {
 			return true
 		}
 	}
 	return false
+}
+
+// valid says whether a callback is signed with a key that is in force, and that a
+// function can know of: the secret is read anew at most every 3 s.
+func (w *world) valid(r *http.Request, body []byte) bool {
+	w.mu.Lock()
+	settling := time.Since(w.rotatedAt) < 15*time.Second
+	w.mu.Unlock()
+	w.secrets.mu.Lock()
+	defer w.secrets.mu.Unlock()
+	return !settling && signed(r, body, w.secrets.current, w.secrets.previous)
 }
 
 // live starts everything, waits until the faults have ended and all has come to
@@ -504,6 +629,7 @@ func (w *world) live(send []sending) {
 	}
 	w.group.Go(func() { w.schedule(ctx) })
 	w.group.Go(func() { w.rotate(ctx) })
+	w.group.Go(func() { w.purge(ctx) })
 	for n := range send {
 		w.group.Go(func() { w.send(ctx, &send[n]) })
 	}
@@ -551,5 +677,3 @@ func (w *world) rotate(ctx context.Context) {
 		w.vendor.SetKeys(secondKey, "")
 	}
 }
-
-var _ = errors.New

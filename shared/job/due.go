@@ -58,8 +58,9 @@ func (r Rules) NextLook(j Job, now time.Time) (time.Time, bool) {
 		}
 		return nextAsk(j, now)
 	}
-	if end, ok := r.deadlineOf(j); ok && end.Before(next) {
-		next = later(end, now)
+	// Never at once: a look that may be under way elsewhere has to end first.
+	if end, ok := r.deadlineOf(j); ok && end.After(now) && end.Before(next) {
+		next = later(end, now.Add(firstInterval/2))
 	}
 	return next, true
 }

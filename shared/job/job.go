@@ -119,6 +119,8 @@ type Job struct {
 	Owed []Owed
 	// DueAt is when someone must look at the job; zero when no one must.
 	DueAt time.Time
+	// LeaseID tells two looks at the same time apart: only one of them goes on.
+	LeaseID string
 	// Looks counts how often someone looked since the state last changed the interval.
 	Looks int64
 	// ExpiresAt is when the record may be deleted.

@@ -50,6 +50,7 @@ type record struct {
 	Unpublished  int64    `dynamodbav:"unpublished,omitempty"`
 	DueAt        int64    `dynamodbav:"due_at,omitempty"`
 	DueShard     string   `dynamodbav:"due_shard"`
+	LeaseID      string   `dynamodbav:"lease_id,omitempty"`
 	Looks        int64    `dynamodbav:"looks,omitempty"`
 	ExpiresAt    int64    `dynamodbav:"expires_at"`
 }
@@ -140,7 +141,7 @@ func toRecord(j job.Job) record {
 		Reason:    orNil(toReason(j.Reason)),
 		SettledAt: millis(j.SettledAt), Archive: orNil(toArchive(j.Archive)), History: toSteps(j.History),
 		Owed: toOwed(j.Owed), Unpublished: unpublished(j),
-		DueAt: millis(j.DueAt), DueShard: dueShard(j.Key()), Looks: j.Looks, ExpiresAt: j.ExpiresAt.Unix(),
+		DueAt: millis(j.DueAt), DueShard: dueShard(j.Key()), LeaseID: j.LeaseID, Looks: j.Looks, ExpiresAt: j.ExpiresAt.Unix(),
 	}
 }
 
@@ -156,7 +157,7 @@ func (r record) job() (job.Job, error) {
 		Reason:    orZero(r.Reason).job(),
 		SettledAt: fromMillis(r.SettledAt), Archive: orZero(r.Archive).job(), History: fromSteps(r.History, r.Version),
 		Owed:  fromOwed(r.Owed, r.Unpublished),
-		DueAt: fromMillis(r.DueAt), Looks: r.Looks, ExpiresAt: time.Unix(r.ExpiresAt, 0).UTC(),
+		DueAt: fromMillis(r.DueAt), LeaseID: r.LeaseID, Looks: r.Looks, ExpiresAt: time.Unix(r.ExpiresAt, 0).UTC(),
 	}
 	prefix, id, ok := strings.Cut(r.PK, "#")
 	if !ok || (prefix != "job" && prefix != "rejection") || r.Version == 0 {

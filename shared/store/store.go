@@ -8,6 +8,7 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
@@ -86,6 +87,7 @@ func Transition(ctx context.Context, t putter, rules job.Rules, j job.Job, f job
 func Lease(ctx context.Context, t putter, rules job.Rules, j job.Job, now time.Time) (job.Job, error) {
 	next := j
 	next.Looks++
+	next.LeaseID = rand.Text()
 	next.DueAt, _ = rules.NextLook(j, now)
 	next.DueAt = next.DueAt.Truncate(time.Millisecond)
 	if err := t.Put(ctx, next, j); err != nil {
