@@ -61,6 +61,9 @@ func New(s Settings, d Deps) (*Handler, error) {
 	case s.HandOverAfter <= 0, s.HandOverAfter >= 5*time.Minute:
 		return nil, fmt.Errorf("poll: a loop hands over after %v: want less than the 5m that an Express workflow lives", s.HandOverAfter)
 	}
+	if err := s.Rules.Validate(); err != nil {
+		return nil, fmt.Errorf("poll: %w", err)
+	}
 	return &Handler{Deps: d, settings: s}, nil
 }
 
