@@ -73,8 +73,7 @@ func post(t *testing.T, url, signature string, body []byte) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer res.Body.Close()
-	if _, err := io.Copy(io.Discard, res.Body); err != nil {
+	if _, err := io.Copy(io.Discard, res.Body); err != nil || res.Body.Close() != nil {
 		t.Fatal(err)
 	}
 	return res.StatusCode

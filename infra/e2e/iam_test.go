@@ -84,8 +84,7 @@ func TestAdministratorIsNotRefused(t *testing.T) {
 }
 
 func refusal(err error) string {
-	var refused smithy.APIError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[smithy.APIError](err); ok {
 		return refused.ErrorCode()
 	}
 	return ""

@@ -60,6 +60,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code) //nolint:gocritic // stop has been called
 }
 
+func say(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
+
 func run(ctx context.Context, m *testing.M) (code int, err error) {
 	root, err := local.Root()
 	if err != nil {
@@ -71,7 +73,7 @@ func run(ctx context.Context, m *testing.M) (code int, err error) {
 	}
 	log := filepath.Join(dist, fmt.Sprintf("engine-%d.log", os.Getpid())) // several runs may go on at once
 	b, err := local.Start(ctx, local.Options{
-		Root: root, Settings: settings(), VendorScale: vendorScale, EngineLog: log, Progress: os.Stderr,
+		Root: root, Settings: settings(), VendorScale: vendorScale, EngineLog: log, Progress: say,
 	})
 	if err != nil {
 		return 1, err

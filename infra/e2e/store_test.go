@@ -96,17 +96,17 @@ func (l *lossy) Do(r *http.Request) (*http.Response, error) {
 		return res, err
 	}
 	between()
-	return nil, errors.Join(&lostAnswer{errLost}, res.Body.Close())
+	return nil, errors.Join(&lostError{errLost}, res.Body.Close())
 }
 
-// lostAnswer is an error that the SDK takes for one of the connection.
-type lostAnswer struct{ error }
+// lostError is an error that the SDK takes for one of the connection.
+type lostError struct{ error }
 
 // ConnectionError says so to the SDK's retryer.
-func (*lostAnswer) ConnectionError() bool { return true }
+func (*lostError) ConnectionError() bool { return true }
 
 // Unwrap is the cause.
-func (e *lostAnswer) Unwrap() error { return e.error }
+func (e *lostError) Unwrap() error { return e.error }
 
 func readQuarantined(t *testing.T, table, key string) (store.Quarantined, int) {
 	t.Helper()

@@ -116,7 +116,7 @@ func metadataIs(t *testing.T, got jsontext.Value, want string) {
 }
 
 // data is an event's, as a consumer decodes it.
-func data[T any](t *testing.T, e local.Event) T {
+func data[T any](t *testing.T, e local.Event) T { //nolint:ireturn // T is a struct
 	t.Helper()
 	var d T
 	if err := json.Unmarshal(e.Detail.Data, &d); err != nil {

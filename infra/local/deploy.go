@@ -3,7 +3,6 @@ package local
 import (
 	"context"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -24,7 +23,7 @@ const (
 type deployment struct {
 	tools    tools
 	dir      string
-	progress io.Writer
+	progress func(format string, args ...any)
 }
 
 // Outputs are what the stack hands to its users.
@@ -93,7 +92,7 @@ func (d deployment) cdk(ctx context.Context, what, dir, endpoint string, args ..
 	if err := run(ctx, dir, d.env(endpoint), command...); err != nil {
 		return err
 	}
-	fmt.Fprintf(d.progress, "%s: %.1f s\n", what, time.Since(began).Seconds())
+	d.progress("%s: %.1f s", what, time.Since(began).Seconds())
 	return nil
 }
 
@@ -104,7 +103,7 @@ func (d deployment) env(endpoint string) []string {
 		return strings.HasPrefix(v, "AWS_") || strings.HasPrefix(v, "CDK_")
 	})
 	return append(env,
-		"PATH="+d.tools.bin+string(os.PathListSeparator)+os.Getenv("PATH"), //nolint:forbidigo // handed on, not read
+		"PATH="+d.tools.bin+string(os.PathListSeparator)+os.Getenv("PATH"),
 		"CDK_HOME="+filepath.Join(d.dir, "cdk"),
 		"CDK_DISABLE_CLI_TELEMETRY=true",
 		"CDK_DISABLE_VERSION_CHECK=true",

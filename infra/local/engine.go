@@ -33,7 +33,7 @@ func startEngine(ctx context.Context, t tools, dir, logFile string) (*process, s
 	if err != nil {
 		return nil, "", fmt.Errorf("engine log: %w", err)
 	}
-	defer log.Close()
+	defer log.Close() //nolint:errcheck // the engine has a descriptor of its own
 	for attempt := 1; ; attempt++ {
 		engine, endpoint, err := tryEngine(ctx, t, dir, log)
 		if err == nil || !errors.Is(err, errEngineEnded) || attempt == engineAttempts {
@@ -63,7 +63,7 @@ func tryEngine(ctx context.Context, t tools, dir string, log *os.File) (*process
 // configuration may reach it or the functions.
 func engineEnv(dir string, port int) []string {
 	return []string{
-		"PATH=" + os.Getenv("PATH"), //nolint:forbidigo // handed on, not read
+		"PATH=" + os.Getenv("PATH"),
 		"HOME=" + dir,
 		"TMPDIR=" + dir,
 		"STATE_DIR=" + filepath.Join(dir, "state"),
@@ -85,7 +85,7 @@ func freePort(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("free port: %w", err)
 	}
-	defer l.Close()
+	defer l.Close() //nolint:errcheck // only its port was wanted
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
@@ -118,7 +118,7 @@ func answers(ctx context.Context, url string) bool {
 	if err != nil {
 		return false
 	}
-	defer res.Body.Close()
+	defer res.Body.Close() //nolint:errcheck // only the status was wanted
 	return res.StatusCode == http.StatusOK
 }
 

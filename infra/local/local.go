@@ -12,7 +12,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"sync"
 
@@ -39,8 +38,8 @@ type Options struct {
 	// EngineLog is the file that the engine's log goes to, functions' output
 	// included; by default one in the scratch directory.
 	EngineLog string
-	// Progress gets one line for each step; nil is silence.
-	Progress io.Writer
+	// Progress is told of each step that is done; nil is silence.
+	Progress func(format string, args ...any)
 }
 
 // A Bundle is a running engine with the stack deployed to it.
@@ -76,7 +75,7 @@ func Start(ctx context.Context, o Options) (_ *Bundle, err error) {
 		o.APIKey = fake.DefaultKey
 	}
 	if o.Progress == nil {
-		o.Progress = io.Discard
+		o.Progress = func(string, ...any) {}
 	}
 	dir, err := os.MkdirTemp("", "clipqueue-")
 	if err != nil {
@@ -115,7 +114,7 @@ func (b *Bundle) prepare(ctx context.Context, d deployment, o Options) error {
 			return err
 		}
 		b.engine, b.Endpoint, b.AWS = engine, endpoint, clientConfig(endpoint)
-		fmt.Fprintf(o.Progress, "engine at %s\n", endpoint)
+		d.progress("engine at %s", endpoint)
 		return d.bootstrap(ctx, endpoint)
 	})
 	return g.Wait()

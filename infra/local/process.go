@@ -33,7 +33,7 @@ func start(dir string, env []string, out io.Writer, command ...string) (*process
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", command[0], err)
 	}
-	defer watch.Close()
+	defer watch.Close() //nolint:errcheck // the watcher has a descriptor of its own
 	args := append([]string{"-c", guard, "guard"}, command...)
 	cmd := exec.Command("/bin/sh", args...) //nolint:gosec,noctx // our own commands; a context would end the leader, not the group
 	cmd.Dir, cmd.Env = dir, env

@@ -23,7 +23,7 @@ func TestKillEndsTheWholeGroup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.Close()
+	closed(t, w)
 	waitForBirth(t, r)
 	p.kill()
 	waitForEnd(t, r)
@@ -41,7 +41,7 @@ func TestGroupEndsWithAKilledParent(t *testing.T) {
 	if err := helper.Start(); err != nil {
 		t.Fatal(err)
 	}
-	w.Close()
+	closed(t, w)
 	waitForBirth(t, r)
 	if err := helper.Process.Kill(); err != nil {
 		t.Fatal(err)
@@ -88,7 +88,7 @@ func pipe(t *testing.T) (r, w *os.File) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { r.Close(); w.Close() })
+	t.Cleanup(func() { _, _ = r.Close(), w.Close() })
 	if err := r.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
@@ -106,5 +106,12 @@ func waitForEnd(t *testing.T, r io.Reader) {
 	t.Helper()
 	if _, err := io.Copy(io.Discard, r); err != nil {
 		t.Errorf("a process of the group is still there: %v", err)
+	}
+}
+
+func closed(t *testing.T, f *os.File) {
+	t.Helper()
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
 	}
 }

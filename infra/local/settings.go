@@ -33,7 +33,7 @@ func architecture() string {
 // name means, and which values it takes, only the stack knows.
 func ParseSettings(text string) (map[string]string, error) {
 	settings := make(map[string]string)
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		name, value, found := strings.Cut(word, "=")
 		if !found || name == "" {
 			return nil, fmt.Errorf("%q is no setting: write name=value, separated by spaces", word)

@@ -43,7 +43,7 @@ func findRoot(dir string) (string, error) {
 		return "", fmt.Errorf("find the checkout: %w", err)
 	}
 	for {
-		mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+		mod, err := os.ReadFile(filepath.Join(dir, "go.mod")) //nolint:gosec // to see whose it is
 		if err == nil && strings.HasPrefix(string(mod), "module github.com/clipqueue/clipqueue\n") {
 			return dir, nil
 		}

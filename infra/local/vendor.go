@@ -14,7 +14,7 @@ func (b *Bundle) startVendor(ctx context.Context, o Options) error {
 	if o.VendorURL != "" {
 		return nil
 	}
-	vendor, err := fake.New(fake.Config{Now: time.Now, Key: b.APIKey, Scale: o.VendorScale})
+	vendor, err := fake.New(fake.Config{Now: time.Now, Key: b.APIKey, Scale: o.VendorScale}) //nolint:contextcheck // it lives until Close
 	if err != nil {
 		return fmt.Errorf("vendor: %w", err)
 	}

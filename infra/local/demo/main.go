@@ -37,6 +37,9 @@ func settings() map[string]string {
 	return map[string]string{"pollFirstWait": "2s", "pollEvery": "1s", "pollSlowEvery": "2s"}
 }
 
+// say prints a line.
+func say(format string, args ...any) { fmt.Printf(format+"\n", args...) }
+
 // errNotAsExpected means that a prompt ended otherwise than prompts.jsonl says.
 var errNotAsExpected = errors.New("not every prompt ended as it should")
 
@@ -58,7 +61,7 @@ func demo(ctx context.Context) error {
 		Settings:    settings(),
 		VendorScale: vendorScale,
 		EngineLog:   filepath.Join(dist, "engine.log"),
-		Progress:    os.Stdout,
+		Progress:    say,
 	})
 	if err != nil {
 		return err

@@ -24,7 +24,7 @@ type screen struct {
 
 func newScreen(out *os.File, jobs []*tracked) *screen {
 	s := &screen{out: out, shown: make([]string, len(jobs)), began: time.Now()}
-	fmt.Fprintf(out, "%d prompts go onto the queue\n\n", len(jobs))
+	say("%d prompts go onto the queue\n", len(jobs))
 	if !isatty.IsTerminal(out.Fd()) {
 		return s
 	}
@@ -33,7 +33,7 @@ func newScreen(out *os.File, jobs []*tracked) *screen {
 	s.live.SetUpdateFrequency(200 * time.Millisecond)
 	s.live.Style().Visibility = progress.StyleVisibility{Tracker: false, Time: true}
 	for i, t := range jobs {
-		line := &progress.Tracker{Message: t.line(), Total: 1, Index: uint64(i)} //nolint:gosec // not negative
+		line := &progress.Tracker{Message: t.line(), Total: 1, Index: uint64(i)}
 		s.live.AppendTracker(line)
 		s.lines = append(s.lines, line)
 	}
@@ -62,7 +62,7 @@ func (s *screen) show(jobs []*tracked) {
 		}
 		s.shown[i] = line
 		if s.live == nil {
-			fmt.Fprintf(s.out, "%5.1f s  %s\n", time.Since(s.began).Seconds(), line)
+			say("%5.1f s  %s", time.Since(s.began).Seconds(), line)
 			continue
 		}
 		s.lines[i].UpdateMessage(line)
@@ -93,11 +93,11 @@ func (s *screen) finish(jobs []*tracked) {
 	for _, j := range jobs {
 		t.AppendRow(table.Row{j.name(), j.how(), j.seen.State, j.time(), j.price(), j.seen.Event})
 	}
-	fmt.Fprintln(s.out)
+	say("")
 	t.Render()
 	for _, j := range jobs {
 		if !j.asExpected() {
-			fmt.Fprintf(s.out, "%s: want %+v\n%*s got  %+v, %d events\n", j.name(), j.Expect, len(j.name())+1, "", j.seen, len(j.events))
+			say("%s: want %+v\n%*s got  %+v, %d events", j.name(), j.Expect, len(j.name())+1, "", j.seen, len(j.events))
 		}
 	}
 }

@@ -63,7 +63,6 @@ func newWatch(ctx context.Context, b *local.Bundle, prompts []prompt, eventsFile
 // run sends every prompt and follows all until each has ended as expected, or
 // ctx ends.
 func (w *watch) run(ctx context.Context, s *screen) error {
-	defer w.file.Close()
 	err := w.send(ctx)
 	for err == nil && !w.ended() {
 		if err = w.receive(ctx); err == nil {
@@ -72,6 +71,7 @@ func (w *watch) run(ctx context.Context, s *screen) error {
 		s.show(w.jobs)
 	}
 	s.finish(w.jobs)
+	err = errors.Join(err, w.file.Close())
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}

@@ -51,7 +51,7 @@ func write(dist string, b *local.Bundle) error {
 		return err
 	}
 	return errors.Join(
-		os.WriteFile(filepath.Join(dist, outputsFile), outputs, 0o600),
+		os.WriteFile(filepath.Join(dist, outputsFile), outputs, 0o600), //nolint:gosec // below our own dist
 		os.WriteFile(filepath.Join(dist, envFile), env.Bytes(), 0o600),
 	)
 }

@@ -52,11 +52,11 @@ func up(ctx context.Context) error {
 		APIKey:      os.Getenv("CREATIVEAI_API_KEY"),
 		VendorScale: vendorScale,
 		EngineLog:   filepath.Join(dist, "engine.log"),
-		Progress:    os.Stdout,
+		Progress:    say,
 	})
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
-			return nil //nolint:nilerr // asked to stop before it was ready: that is no failure
+			return nil // asked to stop before it was ready: that is no failure
 		}
 		return err
 	}
@@ -75,6 +75,9 @@ func up(ctx context.Context) error {
 		return errEngineGone
 	}
 }
+
+// say prints a line.
+func say(format string, args ...any) { fmt.Printf(format+"\n", args...) }
 
 // vendorScale lets the fake vendor's generations take 3 to 18 seconds.
 const vendorScale = 0.1
