@@ -43,6 +43,9 @@ type Subject struct {
 	// Quarantined is what lies in quarantine under a key, and how often it came:
 	// 0 if nothing lies there.
 	Quarantined func(t *testing.T, key string) (q store.Quarantined, seen int)
+	// Rounds bounds the rounds of random operations, for a table that takes
+	// milliseconds for each; 0 is as many as rapid's flags say.
+	Rounds int
 }
 
 // Open makes an empty table with these rules and this clock.
