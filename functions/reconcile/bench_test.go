@@ -174,7 +174,9 @@ func says(status string) func(string) (creativeai.Generation, error) {
 }
 
 func fails(err error) func(string) (creativeai.Generation, error) {
-	return func(string) (creativeai.Generation, error) { return creativeai.Generation{}, fmt.Errorf("ask: %w", err) }
+	return func(string) (creativeai.Generation, error) {
+		return creativeai.Generation{}, fmt.Errorf("ask: %w", err)
+	}
 }
 
 // queue remembers what was put on it.
