@@ -6,6 +6,7 @@ import (
 	"context"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -26,8 +27,31 @@ type Clipqueue struct {
 	Reconcile *Reconcile
 	Publish   *Publish
 	// Archive is nil when the setting of this name is off.
-	Archive *Archive
-	Alarms  *Alarms
+	Archive   *Archive
+	Alarms    *Alarms
+	Dashboard awscloudwatch.Dashboard
+}
+
+// named is a function with its name, as people know it.
+type named struct {
+	*Function
+
+	name string
+}
+
+// functions are all functions of the bundle.
+func (c *Clipqueue) functions() []named {
+	all := []named{
+		{c.Submit.Function, "submit"},
+		{c.Webhook.Function, "webhook"},
+		{c.PollLoop.Function, "poll"},
+		{c.Reconcile.Function, "reconcile"},
+		{c.Publish.Function, "publish"},
+	}
+	if c.Archive != nil {
+		all = append(all, named{c.Archive.Function, "archive"})
+	}
+	return all
 }
 
 // Props of [NewClipqueue].
@@ -83,6 +107,7 @@ func newClipqueue(scope constructs.Construct, id string, d *Deployment) *Clipque
 		c.Archive = NewArchive(this, "Archive", &ArchiveProps{Deployment: d, Jobs: c.Jobs, Bus: c.Bus})
 	}
 	c.Alarms = NewAlarms(this, "Alarms", &AlarmsProps{Settings: d.Settings, Bundle: c})
+	c.Dashboard = newDashboard(this, c, d.Settings)
 	return c
 }
 

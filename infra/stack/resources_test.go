@@ -253,14 +253,18 @@ func TestWithoutArchiveThereIsNoneOfIt(t *testing.T) {
 	}
 }
 
-// What runs on a laptop is what deploys. Two things differ: the engine runs the
-// host's code, and speaks plain HTTP, so that nothing may insist on TLS.
+// What runs on a laptop is what deploys. This is the whole list of what
+// differs: the engine speaks plain HTTP, so that nothing may insist on TLS; it
+// has no alarms on expressions; and it runs the host's code.
 func TestLocalIsTheSameStack(t *testing.T) {
 	remote, local := synth(t, nil), synth(t, func(s *Settings) { s.Local = true })
 	for id, r := range remote.Resources {
-		if !withoutTLSRule(r) {
+		if !withoutTLSRule(r) || r.Properties["Metrics"] != nil && r.Type == "AWS::CloudWatch::Alarm" {
 			delete(remote.Resources, id)
 		}
+	}
+	for _, tpl := range []template{remote, local} { // it lists the alarms
+		delete(tpl.one(t, "AWS::CloudWatch::Dashboard", "Clipqueue").Properties, "DashboardBody")
 	}
 	if diff := cmp.Diff(remote, local); diff != "" {
 		t.Errorf("(-remote +local):\n%s", diff)
