@@ -1,0 +1,216 @@
+//go:build !race
+
+package main_test
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/clipqueue/clipqueue/events"
+	"github.com/clipqueue/clipqueue/functions/webhook"
+	"github.com/clipqueue/clipqueue/infra/stack"
+	"github.com/clipqueue/clipqueue/shared/job"
+	"github.com/clipqueue/clipqueue/shared/store"
+)
+
+func TestDocsSettings(t *testing.T) {
+	settings := stack.Defaults()
+	var table strings.Builder
+	table.WriteString("| setting | default | value | what it does |\n|---|---|---|---|\n")
+	for _, s := range settings.Table() {
+		value := "none"
+		if s.Default != "" {
+			value = "`" + s.Default + "`"
+		}
+		escape := strings.NewReplacer("|", `\|`)
+		fmt.Fprintf(&table, "| `%s` | %s | %s | %s |\n", s.Name, value, escape.Replace(s.Want), escape.Replace(s.Doc))
+	}
+	generated(t, "settings", table.String())
+}
+
+// What looks like a setting in the text is one, and so are those in commands.
+func TestDocsSettingsAreNamedRight(t *testing.T) {
+	t.Parallel()
+	known := map[string]bool{}
+	settings := stack.Defaults()
+	for _, s := range settings.Table() {
+		known[s.Name] = true
+	}
+	camel := regexp.MustCompile(`^[a-z]+([A-Z][a-z]+)+$`)
+	for _, paper := range papers() {
+		text := read(t, paper)
+		for _, code := range codes(text) {
+			if camel.MatchString(code) && !known[code] {
+				t.Errorf("%s names the setting %s, and there is none", paper, code)
+			}
+		}
+		for _, match := range regexp.MustCompile(`SETTINGS="([^"]*)"`).FindAllStringSubmatch(text, -1) {
+			for _, word := range strings.Fields(match[1]) {
+				name, value, _ := strings.Cut(word, "=")
+				if _, err := stack.ParseSettings(map[string]any{name: value}); err != nil && name != "name" {
+					t.Errorf("%s sets %s: %v", paper, word, err)
+				}
+			}
+		}
+	}
+}
+
+// The message's table has the fields of events.Request, and its limits.
+func TestDocsMessage(t *testing.T) {
+	t.Parallel()
+	readme := read(t, "README.md")
+	table := section(t, readme, "message")
+	var fields []string
+	for field := range reflect.TypeFor[events.Request]().Fields() {
+		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "-" {
+			fields = append(fields, name)
+		}
+	}
+	if diff := gocmp.Diff(fields, firstCodes(table)); diff != "" {
+		t.Errorf("fields of the message (-events.Request +README):\n%s", diff)
+	}
+	says := map[string]string{}
+	for _, row := range rows(table) {
+		says[codes(row[0])[0]] = row[1]
+	}
+	for field, phrase := range map[string]string{
+		"prompt":       fmt.Sprintf("at most %d KB", events.MaxPromptBytes>>10),
+		"model":        fmt.Sprintf("at most %d bytes", events.MaxOptionBytes),
+		"aspect_ratio": fmt.Sprintf("at most %d bytes", events.MaxOptionBytes),
+		"resolution":   fmt.Sprintf("at most %d bytes", events.MaxOptionBytes),
+		"duration":     fmt.Sprintf("1 to %d", events.MaxDurationSeconds),
+		"delivery":     fmt.Sprintf("`%s` or `%s`", events.DeliveryWebhook, events.DeliveryPoll),
+		"metadata":     fmt.Sprintf("up to %d KB, at most %d levels deep", events.MaxMetadataBytes>>10, events.MaxDepth),
+	} {
+		if !strings.Contains(says[field], phrase) {
+			t.Errorf("%s: the README says %q, want %q in it", field, says[field], phrase)
+		}
+	}
+}
+
+func TestDocsEvents(t *testing.T) {
+	t.Parallel()
+	var want []string
+	for _, kind := range events.DetailTypes() {
+		want = append(want, string(kind))
+	}
+	if diff := gocmp.Diff(want, firstCodes(section(t, read(t, "README.md"), "events"))); diff != "" {
+		t.Errorf("detail types (-events +README):\n%s", diff)
+	}
+}
+
+func TestDocsRejectionCodes(t *testing.T) {
+	t.Parallel()
+	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(top, "events/events.go"), nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok {
+			return true
+		}
+		if kind, ok := spec.Type.(*ast.Ident); ok && kind.Name == "RejectionCode" {
+			if value, ok := spec.Values[0].(*ast.BasicLit); ok {
+				code, _ := strconv.Unquote(value.Value)
+				want = append(want, code)
+			}
+		}
+		return true
+	})
+	if diff := gocmp.Diff(want, firstCodes(section(t, read(t, "README.md"), "codes"))); diff != "" || len(want) == 0 {
+		t.Errorf("rejection codes (-events +README):\n%s", diff)
+	}
+}
+
+func TestDocsStates(t *testing.T) {
+	t.Parallel()
+	var want []string
+	for _, state := range job.States() {
+		want = append(want, string(state))
+	}
+	_, after, _ := strings.Cut(read(t, "README.md"), "| state |")
+	table, _, _ := strings.Cut("| state |"+after, "\n\n")
+	got := firstCodes(table)
+	slices.Sort(want)
+	slices.Sort(got)
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Errorf("states (-shared/job +README):\n%s", diff)
+	}
+}
+
+// The outputs are those that the stack makes; the stack's own test holds the
+// template to them.
+func TestDocsOutputs(t *testing.T) {
+	t.Parallel()
+	var want []string
+	for _, match := range regexp.MustCompile(`\boutput\("(\w+)"`).FindAllStringSubmatch(read(t, "infra/stack/clipqueue.go"), -1) {
+		want = append(want, match[1])
+	}
+	readme := read(t, "README.md")
+	if diff := gocmp.Diff(want, firstCodes(section(t, readme, "outputs"))); diff != "" || len(want) == 0 {
+		t.Errorf("outputs (-stack +README):\n%s", diff)
+	}
+	for _, match := range regexp.MustCompile(`\(output (\w+)\)`).FindAllStringSubmatch(readme, -1) {
+		if !slices.Contains(want, match[1]) {
+			t.Errorf("a command asks for the output %s, and there is none", match[1])
+		}
+	}
+	if name := "`Clipqueue-` and the setting `stage`"; !strings.Contains(readme, name) ||
+		!strings.Contains(read(t, "infra/stack/stack.go"), `"Clipqueue-"+`) {
+		t.Error("the stack's name has changed, or the README does not say it")
+	}
+}
+
+// The numbers that the text says are those of the code.
+func TestDocsNumbers(t *testing.T) {
+	t.Parallel()
+	readme := strings.Join(strings.Fields(read(t, "README.md")), " ")
+	for _, n := range []struct{ file, constant, value, says string }{
+		{"functions/reconcile/reconcile.go", "most", "2000", "up to 2,000 overdue jobs a run"},
+		{"functions/submit/gate.go", "firstWait", "5 * time.Second", "tried again after 5 s"},
+		{"functions/submit/gate.go", "longestWait", "15 * time.Minute", "later every 15 minutes"},
+		{"functions/submit/reject.go", "panicsMax", "5", "it is tried five times"},
+		{"functions/publish/event.go", "maxDetailBytes", "240 << 10", "at most 240 KB"},
+		{"shared/job/due.go", "firstInterval", "time.Minute", "at first every minute"},
+		{"shared/job/due.go", "longestInterval", "15 * time.Minute", "up to every 15 minutes"},
+		{"shared/job/due.go", "archiveGivesUp", "7 * 24 * time.Hour", "given up after 7 days"},
+		{"shared/queue/queue.go", "Longest", "11 * time.Hour", "at most 11 hours"},
+		{"infra/stack/archive.go", "archiveConcurrency", "5", "5 videos at a time"},
+		{"shared/keys/version.go", "maxAge", "5 * time.Minute", "within five minutes"},
+		{"shared/videos/address.go", "httpsPort", "443", "port 443"},
+	} {
+		constant := regexp.MustCompile(`(?m)\b` + n.constant + `\s*=\s*(.*?)(?:\s*//.*)?$`).FindStringSubmatch(read(t, n.file))
+		if constant == nil || constant[1] != n.value {
+			t.Errorf("%s in %s is %q, and the README says %q", n.constant, n.file, constant, n.says)
+		}
+		if !strings.Contains(readme, n.says) {
+			t.Errorf("the README does not say %q, of %s", n.says, n.constant)
+		}
+	}
+	for _, says := range []string{
+		fmt.Sprintf("The whole message has at most %d KB", events.MaxMessageBytes>>10),
+		fmt.Sprintf("| message | %d KB, its prompt %d KB, its metadata %d KB |",
+			events.MaxMessageBytes>>10, events.MaxPromptBytes>>10, events.MaxMetadataBytes>>10),
+		fmt.Sprintf("| callbacks | %d KB each", webhook.MaxBody>>10),
+		fmt.Sprintf("over %d KB: 413", webhook.MaxBody>>10),
+		fmt.Sprintf("spread over %d partitions", store.Shards),
+		fmt.Sprintf("`recordDays`, %d at least", int(job.MinRecordFor.Hours()/24)),
+	} {
+		if !strings.Contains(readme, says) {
+			t.Errorf("the README does not say %q", says)
+		}
+	}
+}
