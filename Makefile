@@ -68,7 +68,7 @@ need-go:
 
 $(PYTHON_STAMP):
 	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || \
-	{ echo "Python is missing: install python3, 3.10 or newer, with its venv module, or name another with PYTHON=" >&2; exit 1; }
+	{ echo "Python 3.10 or newer with its venv module is missing: install it, or name it with PYTHON=" >&2; exit 1; }
 	@echo "installing the local engine into .local/venv"
 	@rm -rf .local/venv
 	@$(PYTHON) -m venv .local/venv
@@ -76,7 +76,7 @@ $(PYTHON_STAMP):
 	@touch $@
 
 $(NODE_STAMP):
-	@command -v $(NPM) >/dev/null || { echo "npm is missing: install Node.js, which brings it" >&2; exit 1; }
+	@command -v $(NPM) >/dev/null || { echo "npm is missing: install Node.js 20 or newer, which brings it" >&2; exit 1; }
 	@echo "installing the CDK command and Node into infra/node_modules"
 	@$(NPM) ci --prefix infra --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@
