@@ -33,6 +33,10 @@ type stream struct {
 	got    int64
 }
 
+// errNoResume is a server that does not go on where the download broke off:
+// it cannot, or the video has changed.
+var errNoResume = errors.New("the download cannot be resumed")
+
 // connect asks for the video from offset on, as the version that etag names.
 func (f *Fetcher) connect(ctx context.Context, u *url.URL, offset int64, etag string) (*stream, error) {
 	header := http.Header{
@@ -98,7 +102,7 @@ func judgeStatus(r *http.Response, offset int64) error {
 	case code == http.StatusOK && offset == 0, code == http.StatusPartialContent && offset > 0:
 		return nil
 	case code == http.StatusOK:
-		return problem(Unavailable, Passing, "the download broke off after %d bytes, and the server has no more of the same video", offset)
+		return errNoResume
 	case code == http.StatusNotFound:
 		return problem(NotFound, Final, "%s", answer)
 	case code == http.StatusGone:
@@ -133,7 +137,7 @@ func judgeRange(r *http.Response, offset int64, etag string) (size int64, err er
 	if tag := r.Header.Get("ETag"); n == 3 && first == offset && last < size && (tag == "" || tag == etag) {
 		return size, nil
 	}
-	return 0, problem(Unavailable, Passing, "the download broke off after %d bytes, and the server went on elsewhere", offset)
+	return 0, errNoResume
 }
 
 // Read watches over the server's pace: it gives up on one that sends nothing, or

@@ -121,23 +121,21 @@ func (s *source) resume(why *Problem) error {
 		}
 		s.tried++
 		next, err := s.reopen(s.offset)
-		if err == nil {
-			return s.goOn(next)
+		if err == nil && s.size >= 0 && s.size != next.size {
+			next.close()
+			err = errNoResume
+		}
+		switch {
+		case err == nil:
+			s.stream.close()
+			s.stream, s.size = next, next.size
+			return nil
+		case errors.Is(err, errNoResume):
+			return why
 		}
 		if why = problemOf(err); why.Outlook != Passing {
 			return why
 		}
 	}
 	return why
-}
-
-// goOn reads from another connection from now on.
-func (s *source) goOn(next *stream) error {
-	s.stream.close()
-	s.stream = next
-	if s.size >= 0 && next.size != s.size {
-		return problem(Unavailable, Passing, "the download broke off, and the video now has another size")
-	}
-	s.size = next.size
-	return nil
 }
