@@ -35,7 +35,8 @@ func (f fate) String() string {
 // what is called, about which job, and how often before; so that goroutines which
 // run side by side cannot change it.
 type chaos struct {
-	seed uint64
+	seed  uint64
+	theme theme
 	// wild is how many calls in a thousand do not go well.
 	wild uint64
 	// ends is when the faults end.
@@ -46,6 +47,17 @@ type chaos struct {
 	mu     sync.Mutex
 	counts map[string]uint64
 }
+
+// theme is a kind of trouble that a seed has more of than chance would bring.
+type theme int
+
+const (
+	ordinary theme = iota
+	// deliveredTwice: messages are received by two at once, and the vendor is slow to say no.
+	deliveredTwice
+	// lateAnswers: answers are written down when the claim is long over, and an operator is quick.
+	lateAnswers
+)
 
 // window is a stretch of time; the zero value is none.
 type window struct{ from, to time.Time }
@@ -96,6 +108,15 @@ func (c *chaos) fate(name string, now time.Time) fate {
 	return failsBefore + fate(c.below(name+" which", 6))
 }
 
+// receivedTwice says whether a message that is received stays visible.
+func (c *chaos) receivedTwice(id string) bool {
+	perMille := c.wild / 4
+	if c.theme != ordinary {
+		perMille = 500
+	}
+	return time.Now().Before(c.ends) && c.chance("receive twice "+id, perMille)
+}
+
 // instance is one process: it has a clock of its own, and can die.
 type instance struct {
 	w    *world
@@ -140,6 +161,10 @@ func (i *instance) call(ctx context.Context, name, key string, once bool, effect
 	wait := i.w.chaos.between(name+" "+key+" takes", time.Millisecond, 40*time.Millisecond)
 	if f == isSlow {
 		wait = i.w.chaos.between(name+" "+key+" takes", time.Second, 100*time.Second)
+	}
+	if i.w.chaos.theme == lateAnswers && name == "table put" && strings.HasPrefix(i.name, "submit") &&
+		time.Now().Before(i.w.chaos.ends) && f == goesWell && i.w.chaos.chance(name+" "+key+" late answer", 400) {
+		f, wait = isSlow, i.w.chaos.between(name+" "+key+" takes", 60*time.Second, 280*time.Second)
 	}
 	late := f == isSlow && i.w.chaos.chance(name+" "+key+" late", 500)
 	err := i.make(ctx, f, wait, late, effect)

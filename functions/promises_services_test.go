@@ -115,7 +115,7 @@ func (q *sqsQueue) receive() []lambda.SQSMessage {
 		}
 		m.receives++
 		m.receipt = m.id + "/" + strconv.Itoa(m.receives)
-		if !q.w.chaos.chance("receive twice "+m.id, q.w.chaos.wild/4) || !time.Now().Before(q.w.chaos.ends) {
+		if !q.w.chaos.receivedTwice(m.id) {
 			m.visibleAt = time.Now().Add(q.visibility)
 		}
 		batch = append(batch, lambda.SQSMessage{

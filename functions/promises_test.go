@@ -64,6 +64,18 @@ var directives = []string{
 	"[fault: output url=null]", "[fault: callback-body is=junk times=1]",
 }
 
+// directive chooses what one prompt asks for.
+func (w *world) directive() string {
+	switch w.chaos.theme {
+	case deliveredTwice:
+		return "[fault: slow for=20s times=2] [fault: 429 retry-after=1 times=2]"
+	case lateAnswers:
+		return []string{"[fault: 429 retry-after=1 times=1]", "[fault: 400 times=1]", "[fault: 503 retry-after=1 times=2]"}[w.chaos.below("directive", 3)]
+	case ordinary:
+	}
+	return directives[w.chaos.below("directive", uint64(len(directives)))]
+}
+
 // prompts chooses what the producers send.
 func (w *world) prompts() []sending {
 	c := w.chaos
@@ -71,7 +83,7 @@ func (w *world) prompts() []sending {
 	for n := range 1 + c.below("jobs", 4) {
 		r := events.Request{
 			JobID:    fmt.Sprintf("job-%d", n),
-			Prompt:   fmt.Sprintf("prompt %d %s", n, directives[c.below("directive", uint64(len(directives)))]),
+			Prompt:   fmt.Sprintf("prompt %d %s", n, w.directive()),
 			Metadata: json.RawMessage(fmt.Sprintf(`{"n": %d, "text":"<&é>"}`, n)),
 		}
 		if c.chance("poll", 250) {

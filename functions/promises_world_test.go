@@ -125,6 +125,9 @@ func newWorld(seed uint64, tracing bool) *world {
 // planChaos decides how bad it gets, and when.
 func (w *world) planChaos() {
 	c := w.chaos
+	if n := c.below("theme", 20); n < 2 {
+		c.theme = deliveredTwice + theme(n)
+	}
 	c.wild = []uint64{0, 20, 60, 150}[c.below("wild", 4)]
 	c.ends = w.start.Add(c.between("faults end", 20*time.Minute, 3*time.Hour))
 	some := func(name string, perMille uint64, from, to time.Duration) window {
@@ -171,11 +174,15 @@ func (w *world) changed(j job.Job) {
 // operate is an operator who looks into the vendor's books, and resolves what
 // only a person can: a POST that has ended and was not accepted may be made anew.
 func (w *world) operate(j job.Job) {
-	if !w.chaos.chance("operator "+j.ID, 300) {
+	often, slowest := uint64(300), 20*time.Minute
+	if w.chaos.theme == lateAnswers {
+		often, slowest = 900, 20*time.Second
+	}
+	if !w.chaos.chance("operator "+j.ID, often) {
 		return
 	}
 	w.group.Go(func() {
-		time.Sleep(w.chaos.between("operator waits "+j.ID, time.Second, 20*time.Minute))
+		time.Sleep(w.chaos.between("operator waits "+j.ID, time.Second, slowest))
 		current, err := w.table.Get(context.Background(), j.Key())
 		if err != nil || current.State != job.Unconfirmed || w.maybePaid(j) {
 			return
