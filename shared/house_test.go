@@ -21,10 +21,12 @@ const (
 
 // listed is a package as go list tells of it, without its tests.
 type listed struct {
-	ImportPath string
-	Standard   bool
-	// Imports are its own, Deps those of all that it links.
-	Imports, Deps []string
+	ImportPath string `json:"ImportPath"`
+	Standard   bool   `json:"Standard"`
+	// Imports are its own.
+	Imports []string `json:"Imports"`
+	// Deps are all that it links.
+	Deps []string `json:"Deps"`
 }
 
 // list asks the go command about packages of the module, and of what they link.

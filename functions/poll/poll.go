@@ -90,7 +90,7 @@ func (h *Handler) Handle(ctx context.Context, in loop.Input) (loop.Answer, error
 	case errors.Is(err, errOther), j.State.Settled():
 		return loop.Answer{Done: true}, nil
 	case err != nil:
-		return h.wait(ctx, log, in), nil
+		return h.wait(ctx, log, in), nil //nolint:nilerr // a loop that fails would end: it waits and goes on
 	}
 	return h.ask(ctx, log, in, j), nil
 }

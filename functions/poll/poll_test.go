@@ -48,10 +48,10 @@ func settings() poll.Settings {
 	}
 }
 
-func newBench(t testing.TB, stage string) *bench {
-	t.Helper()
+func newBench(tb testing.TB, stage string) *bench {
+	tb.Helper()
 	b := &bench{
-		t: t, now: jobtest.Epoch().Add(jobtest.SettledAfter), rules: job.DefaultRules(), vendor: &vendor{},
+		t: tb, now: jobtest.Epoch().Add(jobtest.SettledAfter), rules: job.DefaultRules(), vendor: &vendor{},
 		log: &bytes.Buffer{}, metrics: &bytes.Buffer{},
 	}
 	clock := func() time.Time { return b.now }
@@ -61,11 +61,11 @@ func newBench(t testing.TB, stage string) *bench {
 		Metrics: metric.New(b.metrics, "test", clock), Now: clock,
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	b.Handler = h
-	if err := b.table.Table.Put(t.Context(), jobtest.At(t, b.rules, "j1", stage), job.Job{}); err != nil {
-		t.Fatal(err)
+	if err := b.table.Table.Put(tb.Context(), jobtest.At(tb, b.rules, "j1", stage), job.Job{}); err != nil {
+		tb.Fatal(err)
 	}
 	return b
 }

@@ -43,10 +43,10 @@ type bench struct {
 	metrics *bytes.Buffer
 }
 
-func newBench(t testing.TB) *bench {
-	t.Helper()
+func newBench(tb testing.TB) *bench {
+	tb.Helper()
 	b := &bench{
-		t: t, now: jobtest.Epoch().Add(time.Hour), rules: job.DefaultRules(), bus: &eventBus{}, poison: &poison{},
+		t: tb, now: jobtest.Epoch().Add(time.Hour), rules: job.DefaultRules(), bus: &eventBus{}, poison: &poison{},
 		log: &bytes.Buffer{}, metrics: &bytes.Buffer{},
 	}
 	clock := func() time.Time { return b.now }
@@ -56,7 +56,7 @@ func newBench(t testing.TB) *bench {
 		Log: slog.New(slog.NewJSONHandler(b.log, nil)), Metrics: metric.New(b.metrics, "test", clock),
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	b.Handler = h
 	return b
@@ -69,11 +69,11 @@ func (b *bench) change(j job.Job) {
 	}
 }
 
-func recordOf(t testing.TB, sequence string, j job.Job) publish.Record {
-	t.Helper()
+func recordOf(tb testing.TB, sequence string, j job.Job) publish.Record {
+	tb.Helper()
 	image, err := store.EncodeImage(j)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return raw(sequence, `{"pk":{"S":"`+j.Key()+`"}}`, string(image))
 }
@@ -185,13 +185,13 @@ func (b *eventBus) Put(_ context.Context, entries []bus.Entry) ([]error, error) 
 	return failed, nil
 }
 
-func (b *eventBus) events(t testing.TB) []string {
-	t.Helper()
+func (b *eventBus) events(tb testing.TB) []string {
+	tb.Helper()
 	out := []string{}
 	for _, e := range b.on {
 		var detail events.Event[json.RawMessage]
 		if err := json.Unmarshal(e.Detail, &detail); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		out = append(out, string(e.DetailType)+" "+detail.Metadata.EventID)
 	}
@@ -522,13 +522,13 @@ func TestNothingOwed(t *testing.T) {
 }
 
 // What a row may look like that was not written by us.
-func poisonImages(t testing.TB) map[string]string {
-	t.Helper()
-	unknown := jobtest.At(t, job.DefaultRules(), "p", "failed")
+func poisonImages(tb testing.TB) map[string]string {
+	tb.Helper()
+	unknown := jobtest.At(tb, job.DefaultRules(), "p", "failed")
 	unknown.Owed[1].Type = "Video Generation Teleported"
-	noResult := jobtest.At(t, job.DefaultRules(), "p", "failed")
+	noResult := jobtest.At(tb, job.DefaultRules(), "p", "failed")
 	noResult.Result = nil
-	huge := jobtest.At(t, job.DefaultRules(), "p", "failed")
+	huge := jobtest.At(tb, job.DefaultRules(), "p", "failed")
 	huge.Metadata = `{"x":"` + strings.Repeat("x", 300<<10) + `"}`
 	out := map[string]string{
 		"not an item":     `{"pk":7}`,
@@ -540,7 +540,7 @@ func poisonImages(t testing.TB) map[string]string {
 		"an array":        `[]`,
 	}
 	for name, j := range map[string]job.Job{"unknown event": unknown, "no result": noResult, "too large for an event": huge} {
-		out[name] = string(recordOf(t, "", j).Change.NewImage)
+		out[name] = string(recordOf(tb, "", j).Change.NewImage)
 	}
 	return out
 }

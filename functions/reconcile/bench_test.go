@@ -37,10 +37,10 @@ type bench struct {
 	touched []job.Job
 }
 
-func newBench(t testing.TB) *bench {
-	t.Helper()
+func newBench(tb testing.TB) *bench {
+	tb.Helper()
 	b := &bench{
-		t: t, now: jobtest.Epoch(), rules: job.DefaultRules(), vendor: &vendor{}, queue: &queue{},
+		t: tb, now: jobtest.Epoch(), rules: job.DefaultRules(), vendor: &vendor{}, queue: &queue{},
 		log: &safeBuffer{}, metrics: &safeBuffer{},
 	}
 	b.table = &table{Table: memory.New(b.rules, b.clock, func(j job.Job) { b.touched = append(b.touched, j) })}

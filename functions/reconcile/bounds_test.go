@@ -41,8 +41,8 @@ func (b *bench) many(n int, stage, prefix string, shard int) (keys []string) {
 	return keys
 }
 
-// Two reconcilers at once, one with a clock five minutes ahead: each job is
-// leased once, asked about once, and moved once.
+// Two reconcilers at once: each job is leased, asked about and moved once. One
+// by a clock five minutes ahead may ask again, and moves nothing twice.
 func TestFault25_TwoAtOnce(t *testing.T) {
 	t.Parallel()
 	for _, ahead := range []time.Duration{0, 5 * time.Minute} {
@@ -66,7 +66,7 @@ func TestFault25_TwoAtOnce(t *testing.T) {
 			if j.Version != before.Version+1 {
 				t.Errorf("%s is %s at version %d, want one transition", key, j.State, j.Version)
 			}
-			if n := b.vendor.asked["gen-"+j.ID]; j.ID[0] == 'p' && n != 1 {
+			if n := b.vendor.asked["gen-"+j.ID]; j.ID[0] == 'p' && (n < 1 || ahead == 0 && n > 1) {
 				t.Errorf("the vendor was asked %d times about %s", n, key)
 			}
 		}
@@ -81,16 +81,16 @@ func TestFault25_ClockAhead(t *testing.T) {
 	j := b.put("submitting", "j1", 0)
 	b.now = j.ClaimedAt.Add(5*time.Minute + time.Second)
 	b.run()
-	real := j.ClaimedAt.Add(time.Second)
+	answered := j.ClaimedAt.Add(time.Second)
 	after, err := store.Transition(t.Context(), b.table, b.rules, b.job("job#j1"),
-		job.Accept{At: real, Attempt: j.Attempt, GenerationID: "gen"})
+		job.Accept{At: answered, Attempt: j.Attempt, GenerationID: "gen"})
 	if err != nil || after.State != job.Processing {
 		t.Errorf("the job is %s, %v", after.State, err)
 	}
 }
 
-// 10,000 are overdue in one shard: a run is bounded, the other shards do not
-// wait for it, and each run takes as many as the one before.
+// 10,000 are overdue in one shard: a run is bounded, takes the longest overdue
+// first, and the other shards do not wait for it.
 func TestFault25_TenThousandInOneShard(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -113,13 +113,11 @@ func TestFault25_TenThousandInOneShard(t *testing.T) {
 	if n := left(crowd); n < 10_000-2_100 || n > 10_000-1_500 {
 		t.Errorf("a run left %d of 10,000, want 2,000 less or so", n)
 	}
+	if n := left(crowd[:1_500]); n != 0 {
+		t.Errorf("%d of the longest overdue are left", n)
+	}
 	if n := left(few); n != 0 {
 		t.Errorf("%d of 120 in the other shards wait for the crowd", n)
-	}
-	before := left(crowd)
-	b.run()
-	if n := left(crowd); n > before-1_500 {
-		t.Errorf("the next run left %d of %d", n, before)
 	}
 }
 
@@ -206,9 +204,9 @@ func TestFault25_CutShort(t *testing.T) {
 		b := newBench(t)
 		b.many(100, "processing", "p", -1)
 		b.Handler = b.at(func() time.Time { return b.now.Add(time.Since(start)) })
-		begun := time.Duration(0)
+		var begun atomic.Int64
 		b.vendor.answer = func(id string) (creativeai.Generation, error) {
-			begun = max(begun, time.Since(start))
+			begun.Store(int64(time.Since(start))) // in order, in a bubble
 			time.Sleep(14 * time.Second)
 			return says("completed")(id)
 		}
@@ -217,8 +215,8 @@ func TestFault25_CutShort(t *testing.T) {
 		if err := b.Handle(ctx); err != nil {
 			t.Error(err)
 		}
-		if took := time.Since(start); begun >= 40*time.Second || took >= time.Minute {
-			t.Errorf("the last look began after %v, and the run took %v of a minute", begun, took)
+		if took := time.Since(start); begun.Load() >= int64(40*time.Second) || took >= time.Minute {
+			t.Errorf("the last look began after %v, and the run took %v of a minute", time.Duration(begun.Load()), took)
 		}
 		done := b.vendor.questions()
 		if done == 0 || done == 100 {

@@ -19,14 +19,16 @@ import (
 
 // wire is the vendor as HTTP: what it answers, and how often it was asked.
 type wire struct {
-	answer func(*http.Request) (*http.Response, error)
-	posts  int
+	reply reply
+	posts int
 }
 
 func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	w.posts++
-	return w.answer(r)
+	return w.reply(r)
 }
+
+type reply func(*http.Request) (*http.Response, error)
 
 // key is a source of one key.
 type key struct{}
@@ -48,7 +50,7 @@ func overHTTP(t *testing.T, w *wire) alter {
 	return func(_ *submit.Settings, d *submit.Deps) { d.Vendor = account }
 }
 
-func says(status int, body string, headers ...string) func(*http.Request) (*http.Response, error) {
+func says(status int, body string, headers ...string) reply {
 	return func(*http.Request) (*http.Response, error) {
 		header := http.Header{}
 		for _, h := range headers {
@@ -120,7 +122,7 @@ func answers() []answer {
 
 type answer struct {
 	name   string
-	says   func(*http.Request) (*http.Response, error)
+	reply  reply
 	state  job.State
 	metric string
 }
@@ -134,7 +136,7 @@ func TestAnswers(t *testing.T) {
 		for _, delivery := range []events.Delivery{events.DeliveryWebhook, events.DeliveryPoll} {
 			t.Run(tt.name+"/"+string(delivery), func(t *testing.T) {
 				t.Parallel()
-				w := &wire{answer: tt.says}
+				w := &wire{reply: tt.reply}
 				b := newBench(t, overHTTP(t, w))
 				m := b.raw("m1", fmt.Sprintf(`{"job_id":"j1","prompt":"a kite","delivery":%q}`, delivery))
 				back := b.deliver(m)
@@ -229,7 +231,7 @@ func TestLogsKeepSecrets(t *testing.T) {
 	const prompt = "a very private prompt about a red kite"
 	echo := `{"error":"Bearer rph_live_secret: your prompt '` + prompt + `' is refused"}`
 	for _, status := range []int{202, 400, 401, 404, 429, 500, 503} {
-		w := &wire{answer: says(status, strings.Replace(echo, `{`, `{"id":"gen_1",`, 1))}
+		w := &wire{reply: says(status, strings.Replace(echo, `{`, `{"id":"gen_1",`, 1))}
 		b := newBench(t, overHTTP(t, w))
 		b.deliver(b.raw("m1", `{"job_id":"j1","prompt":"`+prompt+`"}`))
 		if log := b.log.String(); strings.Contains(log, "rph_live_secret") || strings.Contains(log, b.job("j1").Token) ||

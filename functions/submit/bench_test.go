@@ -44,10 +44,10 @@ type bench struct {
 // alter changes what a bench is made of.
 type alter func(*submit.Settings, *submit.Deps)
 
-func newBench(t testing.TB, changes ...alter) *bench {
-	t.Helper()
+func newBench(tb testing.TB, changes ...alter) *bench {
+	tb.Helper()
 	b := &bench{
-		t: t, now: epoch(), rules: job.DefaultRules(), vendor: &vendor{}, queue: &queue{}, loops: &loops{},
+		t: tb, now: epoch(), rules: job.DefaultRules(), vendor: &vendor{}, queue: &queue{}, loops: &loops{},
 		log: &bytes.Buffer{}, metrics: &bytes.Buffer{},
 	}
 	b.table = &table{Table: memory.New(b.rules, b.clock, nil)}
@@ -91,13 +91,13 @@ func (b *bench) deliver(batch ...lambda.SQSMessage) []string {
 	return backOf(b.t, response, err)
 }
 
-func backOf(t testing.TB, response lambda.SQSEventResponse, err error) []string {
-	t.Helper()
+func backOf(tb testing.TB, response lambda.SQSEventResponse, err error) []string {
+	tb.Helper()
 	if err != nil {
-		t.Fatalf("the batch failed as a whole: %v", err)
+		tb.Fatalf("the batch failed as a whole: %v", err)
 	}
 	if text, err := json.Marshal(response); err != nil || strings.Contains(string(text), "null") {
-		t.Fatalf("the answer is %s, %v: want a list, even when it is empty", text, err)
+		tb.Fatalf("the answer is %s, %v: want a list, even when it is empty", text, err)
 	}
 	back := []string{}
 	for _, failure := range response.BatchItemFailures {

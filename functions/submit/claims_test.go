@@ -8,7 +8,6 @@ import (
 	"time"
 
 	lambda "github.com/aws/aws-lambda-go/events"
-
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/clipqueue/clipqueue/events"

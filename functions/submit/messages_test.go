@@ -17,11 +17,11 @@ import (
 )
 
 // badMessages are the producers' mistakes, by the name of their file.
-func badMessages(t testing.TB) map[string]string {
-	t.Helper()
+func badMessages(tb testing.TB) map[string]string {
+	tb.Helper()
 	files, err := filepath.Glob("../../shared/request/testdata/invalid/*.json")
 	if err != nil || len(files) < 40 {
-		t.Fatalf("%d examples of bad messages, %v", len(files), err)
+		tb.Fatalf("%d examples of bad messages, %v", len(files), err)
 	}
 	bad := map[string]string{
 		"256 KB of nonsense": strings.Repeat("nonsense", 32<<10),
@@ -34,7 +34,7 @@ func badMessages(t testing.TB) map[string]string {
 	for _, file := range files {
 		body, err := os.ReadFile(file)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		bad[filepath.Base(file)] = string(body)
 	}

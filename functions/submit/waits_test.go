@@ -40,7 +40,7 @@ func TestFault07_RetryAfter(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			w := &wire{answer: says(http.StatusTooManyRequests, "", "Retry-After: "+tt.value, "Date: Thu, 01 Jan 2026 00:00:00 GMT")}
+			w := &wire{reply: says(http.StatusTooManyRequests, "", "Retry-After: "+tt.value, "Date: Thu, 01 Jan 2026 00:00:00 GMT")}
 			b := newBench(t, overHTTP(t, w))
 			b.deliver(b.message("j1"))
 			if got := b.queue.last(); got != tt.want {

@@ -51,18 +51,18 @@ type bench struct {
 	metrics *bytes.Buffer
 }
 
-func newBench(t testing.TB) *bench {
-	t.Helper()
+func newBench(tb testing.TB) *bench {
+	tb.Helper()
 	b := &bench{
-		t: t, now: jobtest.Epoch().Add(jobtest.SettledAfter), rules: job.DefaultRules(), log: &bytes.Buffer{}, metrics: &bytes.Buffer{},
+		t: tb, now: jobtest.Epoch().Add(jobtest.SettledAfter), rules: job.DefaultRules(), log: &bytes.Buffer{}, metrics: &bytes.Buffer{},
 		vault: &vault{values: map[string]string{"AWSCURRENT": apiKey, "AWSPREVIOUS": previousKey}},
 	}
 	b.table = &table{Table: memory.New(b.rules, b.clock, nil)}
-	b.put(jobtest.At(t, b.rules, "j1", "processing"))
+	b.put(jobtest.At(tb, b.rules, "j1", "processing"))
 	b.table.calls = nil
 	source, err := keys.New(b.vault, "clipqueue/key", b.clock)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	b.Handler = b.with(source)
 	return b
@@ -100,7 +100,7 @@ func (b *bench) wait(d time.Duration) {
 
 func (b *bench) put(j job.Job) {
 	b.t.Helper()
-	if err := b.table.Table.Put(b.t.Context(), j, job.Job{}); err != nil {
+	if err := b.table.Put(b.t.Context(), j, job.Job{}); err != nil {
 		b.t.Fatal(err)
 	}
 }
@@ -144,11 +144,11 @@ func (b *bench) counted(name string) bool {
 }
 
 // request is a callback with this body, signed with a key, as API Gateway hands it over.
-func request(t testing.TB, path, key string, body []byte) lambda.APIGatewayV2HTTPRequest {
-	t.Helper()
+func request(tb testing.TB, path, key string, body []byte) lambda.APIGatewayV2HTTPRequest {
+	tb.Helper()
 	var r lambda.APIGatewayV2HTTPRequest
-	if err := json.Unmarshal(example(t, "request.json"), &r); err != nil {
-		t.Fatal(err)
+	if err := json.Unmarshal(example(tb, "request.json"), &r); err != nil {
+		tb.Fatal(err)
 	}
 	r.RawPath, r.RequestContext.HTTP.Path, r.Body = path, path, string(body)
 	r.Headers["x-creativeai-signature"] = sign(key, body)
@@ -161,11 +161,11 @@ func inBase64(r lambda.APIGatewayV2HTTPRequest) lambda.APIGatewayV2HTTPRequest {
 	return r
 }
 
-func example(t testing.TB, name string) []byte {
-	t.Helper()
+func example(tb testing.TB, name string) []byte {
+	tb.Helper()
 	text, err := os.ReadFile("testdata/" + name)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return text
 }

@@ -50,6 +50,7 @@ func fail(err error) {
 
 func load(ctx context.Context) (*Boot, error) {
 	r := env.Process()
+	//nolint:forbidigo // the one place that hands out the real clock
 	b := &Boot{Env: r, Version: r.Optional(env.Version, "dev"), Now: time.Now}
 	b.Log = slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: r.Level()})).
 		With(slog.String("version", b.Version))

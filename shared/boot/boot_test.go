@@ -68,7 +68,10 @@ func TestMainStarts(t *testing.T) {
 func TestMainNamesAllThatIsMissing(t *testing.T) {
 	t.Parallel()
 	out, code := function(t, "rules", env.ClaimFor+"=soon", env.LogLevel+"=LOUD")
-	var line struct{ Level, Msg, Error string }
+	var line struct {
+		Level string `json:"level"`
+		Error string `json:"error"`
+	}
 	if err := json.Unmarshal([]byte(out), &line); err != nil || code != 1 || line.Level != "ERROR" {
 		t.Fatalf("ended with %d, and said %s: %v", code, out, err)
 	}

@@ -21,9 +21,12 @@ import (
 // request is PutEvents as it goes over the wire.
 type request struct {
 	Entries []struct {
-		EventBusName, Source, DetailType, Detail string
-		Time                                     float64
-	}
+		EventBusName string  `json:"EventBusName"`
+		Source       string  `json:"Source"`
+		DetailType   string  `json:"DetailType"`
+		Detail       string  `json:"Detail"`
+		Time         float64 `json:"Time"`
+	} `json:"Entries"`
 }
 
 func newBus(t *testing.T, status int, answer string, got *request) *bus.Bus {

@@ -22,7 +22,7 @@ const (
 	// JobQueueURL is the SQS queue that prompts arrive on.
 	JobQueueURL = "JOB_QUEUE_URL"
 	// APIKeySecretID is the Secrets Manager secret that holds the vendor's key.
-	APIKeySecretID = "API_KEY_SECRET_ID"
+	APIKeySecretID = "API_KEY_SECRET_ID" //nolint:gosec // the name of a variable, not a secret
 	// CreativeAIURL is the vendor's base URL, without a trailing slash.
 	CreativeAIURL = "CREATIVEAI_URL"
 	// WebhookURL is where callbacks arrive; job id and token are appended.
