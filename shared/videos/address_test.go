@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/clipqueue/clipqueue/shared/videos"
@@ -112,7 +113,8 @@ func TestFault30_AddressesThatAreRefused(t *testing.T) {
 		{"tcp4", "cdn.example.com:443"},
 		{"tcp4", ""},
 	} {
-		wantProblem(t, check(bad[0], bad[1], nil), videos.ForbiddenAddress, videos.Final)
+		err := check(bad[0], bad[1], nil)
+		wantProblem(t, err, videos.ForbiddenAddress, videos.Final)
 	}
 }
 
@@ -196,7 +198,8 @@ func answerTo(question []byte, address netip.Addr) []byte {
 
 func TestFault30_DNSThatChanges(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer goodbyes()
 		for _, inside := range []string{"127.0.0.1", "169.254.169.254", "::1"} {
 			n := newInternet(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, link, http.StatusFound) })
 			n.names["cdn.example.com"] = []string{public, public, inside}

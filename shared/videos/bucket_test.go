@@ -284,7 +284,7 @@ func TestPresign(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
+	defer response.Body.Close() //nolint:errcheck // it was only read
 	if got, err := io.ReadAll(response.Body); err != nil || !bytes.Equal(got, body) {
 		t.Errorf("%d bytes, %v", len(got), err)
 	}

@@ -147,7 +147,7 @@ func (f *Fetcher) open(ctx context.Context, at *url.URL, header http.Header) (*h
 		if next == nil && err == nil {
 			return response, nil
 		}
-		response.Body.Close() //nolint:errcheck // only the header was wanted
+		_ = response.Body.Close() // only the header was wanted
 		if err != nil {
 			return nil, err
 		}

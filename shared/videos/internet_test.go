@@ -17,7 +17,6 @@ import (
 	"net/http"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/clipqueue/clipqueue/shared/creativeai/fake"
@@ -31,8 +30,9 @@ const link = "https://cdn.example.com/v.mp4?signature=secret"
 // other with each look-up, and behind every public address is the same handler.
 // Dialling goes through the product's own check of the address, and TLS is real.
 type internet struct {
-	t       testing.TB
-	handler http.Handler
+	t         testing.TB
+	authority authority
+	handler   http.Handler
 	// raw, if set, speaks to the client instead of the handler, once the request is read.
 	raw func(w *bufio.ReadWriter, r *http.Request)
 
@@ -47,7 +47,9 @@ const public = "93.184.216.34"
 
 func newInternet(tb testing.TB, handler http.HandlerFunc) *internet {
 	tb.Helper()
-	return &internet{t: tb, handler: handler, names: map[string][]string{"cdn.example.com": {public}, "www.example.com": {"2606:2800:220:1::1"}}}
+	return &internet{t: tb, authority: newAuthority(tb), handler: handler, names: map[string][]string{
+		"cdn.example.com": {public}, "www.example.com": {"2606:2800:220:1::1"},
+	}}
 }
 
 func (n *internet) fetcher(change ...func(*videos.Settings)) *videos.Fetcher {
@@ -56,7 +58,7 @@ func (n *internet) fetcher(change ...func(*videos.Settings)) *videos.Fetcher {
 	for _, c := range change {
 		c(&s)
 	}
-	f, err := videos.NewTestFetcher(s, n.dial, certificate(n.t).roots)
+	f, err := videos.NewTestFetcher(s, n.dial, n.authority.roots)
 	if err != nil {
 		n.t.Fatal(err)
 	}
@@ -92,9 +94,9 @@ func (n *internet) dial(_ context.Context, _, address string) (net.Conn, error) 
 
 // serve answers one request on a connection, and ends it.
 func (n *internet) serve(conn net.Conn) {
-	secure := tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{certificate(n.t).own}, MinVersion: tls.VersionTLS12})
+	secure := tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{n.authority.own}, MinVersion: tls.VersionTLS12})
 	if n.raw == nil {
-		(&http.Server{Handler: n.recorded(), ErrorLog: log.New(io.Discard, "", 0)}).Serve(&once{conn: secure}) //nolint:errcheck,gosec // ends with errDone
+		(&http.Server{Handler: n.recorded(), ErrorLog: log.New(io.Discard, "", 0)}).Serve(&once{conn: secure}) //nolint:errcheck // ends with errDone
 		return
 	}
 	defer secure.Close() //nolint:errcheck // the test looks at the client
@@ -147,10 +149,11 @@ type authority struct {
 	roots *x509.CertPool
 }
 
-var theAuthority = sync.OnceValues(func() (authority, error) {
+func newAuthority(tb testing.TB) authority {
+	tb.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return authority{}, err
+		tb.Fatal(err)
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), DNSNames: []string{"*.example.com"}, IsCA: true, BasicConstraintsValid: true,
@@ -158,35 +161,20 @@ var theAuthority = sync.OnceValues(func() (authority, error) {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
-		return authority{}, err
+		tb.Fatal(err)
 	}
 	parsed, err := x509.ParseCertificate(der)
 	if err != nil {
-		return authority{}, err
+		tb.Fatal(err)
 	}
 	a := authority{own: tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, roots: x509.NewCertPool()}
 	a.roots.AddCert(parsed)
-	return a, nil
-})
-
-func certificate(tb testing.TB) authority {
-	tb.Helper()
-	a, err := theAuthority()
-	if err != nil {
-		tb.Fatal(err)
-	}
 	return a
 }
 
-// bubble runs a test in virtual time. Both ends of a TLS connection over a pipe
-// wait up to 5 s with saying goodbye, and virtual time stops with the test.
-func bubble(t *testing.T, f func(t *testing.T)) {
-	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		f(t)
-		time.Sleep(time.Minute)
-	})
-}
+// goodbyes lets virtual time go on when a test in it is over: both ends of a TLS
+// connection over a pipe wait up to 5 s with saying goodbye.
+func goodbyes() { time.Sleep(time.Minute) }
 
 // drain fetches a video and reads all of it.
 func drain(ctx context.Context, f *videos.Fetcher, link string) (*videos.Video, []byte, error) {
@@ -200,7 +188,7 @@ func drain(ctx context.Context, f *videos.Fetcher, link string) (*videos.Video, 
 }
 
 // wantProblem checks what kind of problem an error is.
-func wantProblem(t *testing.T, err error, code videos.Code, outlook videos.Outlook) *videos.Problem {
+func wantProblem(t *testing.T, err error, code videos.Code, outlook videos.Outlook) (message string) {
 	t.Helper()
 	var p *videos.Problem
 	if !errors.As(err, &p) {
@@ -209,7 +197,7 @@ func wantProblem(t *testing.T, err error, code videos.Code, outlook videos.Outlo
 	if p.Code != code || p.Outlook != outlook || p.Message == "" {
 		t.Fatalf("got %q, outlook %d (%s), want %q, outlook %d", p.Code, p.Outlook, p.Message, code, outlook)
 	}
-	return p
+	return p.Message
 }
 
 // mp4 is a playable video; long is the same with so many bytes.

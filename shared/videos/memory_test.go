@@ -25,7 +25,7 @@ const (
 	mostResident  = 160 << 20
 )
 
-var videoBytes = flag.Float64("video-bytes", 2e9, "size of the video in TestMemoryStaysFlat; 5e9 is the default limit of the archive")
+var videoBytes = flag.Float64("video-bytes", 2e9, "size of the video in TestMemoryStaysFlat; 5e9 is the default limit of the archive") //nolint:gochecknoglobals // a flag has to be known before tests run
 
 // TestMain runs the child of TestMemoryStaysFlat, which is this binary again.
 func TestMain(m *testing.M) {
@@ -77,7 +77,7 @@ func TestMemoryStaysFlat(t *testing.T) { // not parallel: it measures
 	if err != nil {
 		t.Fatal(err)
 	}
-	child := exec.CommandContext(t.Context(), self, "copy-one-video", video, rootPEM, s3.URL) //nolint:gosec // the test itself
+	child := exec.CommandContext(t.Context(), self, "copy-one-video", video, rootPEM, s3.URL)
 	child.Env = []string{fmt.Sprintf("GOMEMLIMIT=%d", functionBytes)}
 	var problems strings.Builder
 	child.Stderr = &problems

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/clipqueue/clipqueue/shared/videos"
@@ -27,7 +28,8 @@ func hops(n int, code int) http.HandlerFunc {
 
 func TestFault30_FewRedirects(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer goodbyes()
 		for _, code := range []int{301, 302, 303, 307, 308} {
 			n := newInternet(t, hops(5, code))
 			if _, body, err := drain(t.Context(), n.fetcher(), link); err != nil || len(body) != len(mp4()) {
@@ -47,7 +49,8 @@ func TestFault30_FewRedirects(t *testing.T) {
 
 func TestFault30_RedirectsThatAreRefused(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer goodbyes()
 		for to, code := range map[string]videos.Code{
 			"http://cdn.example.com/v.mp4":         videos.NotHTTPS,
 			"file:///etc/passwd":                   videos.NotHTTPS,
@@ -85,7 +88,8 @@ func TestFault30_RedirectsThatAreRefused(t *testing.T) {
 
 func TestNothingIsToldToServers(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer goodbyes()
 		n := newInternet(t, func(w http.ResponseWriter, r *http.Request) {
 			if r.Host == "cdn.example.com" {
 				http.SetCookie(w, &http.Cookie{Name: "session", Value: "1"})

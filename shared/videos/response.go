@@ -49,7 +49,7 @@ func (f *Fetcher) connect(ctx context.Context, u *url.URL, offset int64, etag st
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	s := &stream{limits: f.limits, now: f.settings.Now, cancel: cancel, cause: func() error { return context.Cause(ctx) }}
-	response, err := f.open(ctx, u, header)
+	response, err := f.open(ctx, u, header) //nolint:bodyclose // the stream closes it
 	if err != nil {
 		cancel(nil)
 		return nil, err
@@ -171,7 +171,7 @@ func (s *stream) Read(p []byte) (int, error) {
 func (s *stream) close() {
 	s.idle.Stop()
 	s.cancel(nil)
-	s.body.Close() //nolint:errcheck // what is not read is not wanted
+	_ = s.body.Close() // what is not read is not wanted
 }
 
 // problemOf says what an error of the network means.

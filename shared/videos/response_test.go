@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/clipqueue/clipqueue/shared/videos"
@@ -19,7 +20,8 @@ import (
 
 func TestFault30_Statuses(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer goodbyes()
 		for _, tt := range []struct {
 			code    videos.Code
 			outlook videos.Outlook
@@ -38,9 +40,9 @@ func TestFault30_Statuses(t *testing.T) {
 					_, _ = w.Write(mp4())
 				})
 				_, err := n.fetcher().Fetch(t.Context(), link)
-				p := wantProblem(t, err, tt.code, tt.outlook)
-				if !strings.Contains(p.Message, fmt.Sprint(status)) {
-					t.Errorf("%d: %q does not say so", status, p.Message)
+				message := wantProblem(t, err, tt.code, tt.outlook)
+				if !strings.Contains(message, fmt.Sprint(status)) {
+					t.Errorf("%d: %q does not say so", status, message)
 				}
 			}
 		}
@@ -247,7 +249,8 @@ func TestFault30_SlowServers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			bubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				defer goodbyes()
 				start := time.Now()
 				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 				defer cancel()
@@ -263,7 +266,8 @@ func TestFault30_SlowServers(t *testing.T) {
 
 func TestASlowReaderIsNotTheServersFault(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer goodbyes()
 		v, err := newInternet(t, serve(long(t, 500_000))).fetcher().Fetch(t.Context(), link)
 		if err != nil {
 			t.Fatal(err)
@@ -288,18 +292,19 @@ func TestASlowReaderIsNotTheServersFault(t *testing.T) {
 
 func TestServersThatCannotBeReached(t *testing.T) {
 	t.Parallel()
-	bubble(t, serversThatCannotBeReached)
+	synctest.Test(t, serversThatCannotBeReached)
 }
 
 func serversThatCannotBeReached(t *testing.T) {
+	defer goodbyes()
 	n := newInternet(t, serve(mp4()))
 	_, err := n.fetcher().Fetch(t.Context(), "https://nowhere.example.com/v.mp4")
 	wantProblem(t, err, videos.Unavailable, videos.Passing)
 
 	n.names["cdn.other.test"] = []string{public} // a name that the certificate does not have
 	_, err = n.fetcher().Fetch(t.Context(), "https://cdn.other.test/v.mp4")
-	if p := wantProblem(t, err, videos.Unavailable, videos.Passing); !strings.Contains(p.Message, "certificate") {
-		t.Errorf("%q does not say why", p.Message)
+	if message := wantProblem(t, err, videos.Unavailable, videos.Passing); !strings.Contains(message, "certificate") {
+		t.Errorf("%q does not say why", message)
 	}
 
 	n.raw = func(w *bufio.ReadWriter, _ *http.Request) { _, _ = w.WriteString("SSH-2.0-OpenSSH\r\n") }

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/clipqueue/clipqueue/shared/creativeai/fake"
@@ -63,7 +64,8 @@ func TestFault30_CutAndResumed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			bubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				defer goodbyes()
 				n := newInternet(t, nil)
 				cutting(body, tt.after, tt.change)(n)
 				_, got, err := drain(t.Context(), n.fetcher(), link)
@@ -121,7 +123,8 @@ func TestFault30_CutAndNotResumed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			bubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				defer goodbyes()
 				n := newInternet(t, nil)
 				cutting(body, tt.after, tt.change)(n)
 				_, got, err := drain(t.Context(), n.fetcher(), link)
@@ -141,7 +144,8 @@ func TestFault30_CutAndNotResumed(t *testing.T) {
 func TestStallIsResumed(t *testing.T) {
 	t.Parallel()
 	body := long(t, 1_000_000)
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer goodbyes()
 		n := newInternet(t, nil)
 		n.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if len(n.seen()) > 1 {
@@ -208,7 +212,8 @@ func TestFault30_TheFakeVendorsVideoFaults(t *testing.T) {
 	} {
 		t.Run(fault, func(t *testing.T) {
 			t.Parallel()
-			bubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				defer goodbyes()
 				vendor, link := vendorsVideo(t, fault)
 				n := newInternet(t, vendor.ServeHTTP)
 				_, body, err := drain(t.Context(), n.fetcher(func(s *videos.Settings) { s.MaxBytes = 1 << 20 }), link)

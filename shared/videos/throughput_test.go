@@ -118,7 +118,7 @@ func videoServer(tb testing.TB, size int64) (address, rootPEM string) {
 		w.Header().Set("Content-Type", "video/mp4")
 		http.ServeContent(w, r, "", time.Time{}, c)
 	}))
-	a := certificate(tb)
+	a := newAuthority(tb)
 	server.TLS = &tls.Config{Certificates: []tls.Certificate{a.own}, MinVersion: tls.VersionTLS12}
 	server.StartTLS()
 	tb.Cleanup(server.Close)

@@ -58,7 +58,7 @@ const (
 )
 
 // Problem is why a video cannot be had.
-type Problem struct {
+type Problem struct { //nolint:errname // it is read as videos.Problem, and is data before it is an error
 	Code Code
 	// Message says what is wrong, for the people who get the event.
 	Message string

@@ -65,14 +65,14 @@ func Discard() Option { return func(s *Server) { s.discard = true } }
 func Faults(f func(operation string) Fault) Option { return func(s *Server) { s.fault = f } }
 
 // New starts a server, which ends with the test.
-func New(t testing.TB, options ...Option) *Server {
-	t.Helper()
+func New(tb testing.TB, options ...Option) *Server {
+	tb.Helper()
 	s := &Server{objects: map[string]Object{}, uploads: map[string]*upload{}, fault: func(string) Fault { return Fault{} }}
 	for _, o := range options {
 		o(s)
 	}
 	server := httptest.NewTLSServer(s)
-	t.Cleanup(server.Close)
+	tb.Cleanup(server.Close)
 	s.URL = server.URL
 	return s
 }
