@@ -26,6 +26,7 @@ import (
 func TestStore(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T, rules job.Rules, now func() time.Time) storetest.Subject {
+		t.Helper()
 		name := likeTheStacks(t)
 		lossy := &lossy{client: local.HTTPClient()}
 		client := dynamodb.NewFromConfig(bundle.AWS, func(o *dynamodb.Options) {
@@ -38,8 +39,11 @@ func TestStore(t *testing.T) {
 		}
 		return storetest.Subject{
 			Table: table, LoseAnswer: lossy.loseNext,
-			Quarantined: func(t *testing.T, key string) (store.Quarantined, int) { return readQuarantined(t, name, key) },
-			Rounds:      5,
+			Quarantined: func(t *testing.T, key string) (store.Quarantined, int) {
+				t.Helper()
+				return readQuarantined(t, name, key)
+			},
+			Rounds: 5,
 		}
 	})
 }

@@ -120,15 +120,17 @@ func (r *recorder) images(t *testing.T) []json.RawMessage {
 	t.Helper()
 	var answer struct {
 		Records []struct {
-			Dynamodb struct{ NewImage json.RawMessage } `json:"dynamodb"`
-		}
+			DynamoDB struct {
+				NewImage json.RawMessage `json:"NewImage"`
+			} `json:"dynamodb"`
+		} `json:"Records"`
 	}
 	if err := json.Unmarshal(r.last, &answer); err != nil {
 		t.Fatal(err)
 	}
 	images := make([]json.RawMessage, len(answer.Records))
 	for i, record := range answer.Records {
-		images[i] = record.Dynamodb.NewImage
+		images[i] = record.DynamoDB.NewImage
 	}
 	return images
 }

@@ -37,38 +37,48 @@ func TestWhatMovesWrite(t *testing.T) {
 		change      func(*job.Job)
 	}{
 		{
-			"claim", "queued", job.Claim{At: rough, ID: "c", PayloadHash: jobtest.PayloadHash}, "claimed, attempt 2", nil,
+			"claim", "queued",
+			job.Claim{At: rough, ID: "c", PayloadHash: jobtest.PayloadHash},
+			"claimed, attempt 2", nil,
 			func(j *job.Job) {
 				j.State, j.Attempt, j.ClaimID, j.RetryAt, j.Looks = job.Submitting, 2, "c", time.Time{}, 0
 				j.ClaimedAt, j.ClaimUntil, j.DueAt = at, at.Add(90*time.Second), at.Add(5*time.Minute)
 			},
 		},
 		{
-			"accept", "unconfirmed", job.Accept{At: rough, Attempt: 2, GenerationID: "g", Charge: charge},
+			"accept", "unconfirmed",
+			job.Accept{At: rough, Attempt: 2, GenerationID: "g", Charge: charge},
 			"accepted by the vendor, as g", &job.Owed{Type: events.TypeAccepted},
 			func(j *job.Job) {
 				j.State, j.GenerationID, j.AcceptedAt, j.Acceptance = job.Processing, "g", at, charge
 			},
 		},
 		{
-			"accept after the deadline", "expired, unconfirmed", job.Accept{At: rough, Attempt: 2, GenerationID: "g"},
+			"accept after the deadline", "expired, unconfirmed",
+			job.Accept{At: rough, Attempt: 2, GenerationID: "g"},
 			"accepted by the vendor, as g, after the deadline", nil,
 			func(j *job.Job) {
 				j.GenerationID, j.AcceptedAt, j.Looks, j.DueAt = "g", at, 0, j.SettledAt.Add(6*time.Hour)
 			},
 		},
 		{
-			"refuse", "submitting", job.Refuse{At: rough, Attempt: 2, Message: "no"}, "no", &job.Owed{Type: events.TypeRejected},
+			"refuse", "submitting",
+			job.Refuse{At: rough, Attempt: 2, Message: "no"},
+			"no", &job.Owed{Type: events.TypeRejected},
 			func(j *job.Job) {
 				j.State, j.SettledAt, j.Reason = job.Rejected, at, job.Reason{Code: events.CodeRefused, Message: "no"}
 			},
 		},
 		{
-			"put back", "submitting", job.PutBack{At: rough, Attempt: 2, RetryAt: rough.Add(time.Minute), Message: "429"}, "429", nil,
+			"put back", "submitting",
+			job.PutBack{At: rough, Attempt: 2, RetryAt: rough.Add(time.Minute), Message: "429"},
+			"429", nil,
 			func(j *job.Job) { j.State, j.RetryAt = job.Queued, at.Add(time.Minute) },
 		},
 		{
-			"lost answer", "submitting", job.LoseAnswer{At: rough, Attempt: 2, Message: "reset"}, "reset", nil,
+			"lost answer", "submitting",
+			job.LoseAnswer{At: rough, Attempt: 2, Message: "reset"},
+			"reset", nil,
 			func(j *job.Job) { j.State = job.Unconfirmed },
 		},
 		{
@@ -97,20 +107,24 @@ func TestWhatMovesWrite(t *testing.T) {
 			},
 		},
 		{
-			"attach", "expired, unconfirmed", job.Attach{At: rough, GenerationID: "g", By: "jo"},
+			"attach", "expired, unconfirmed",
+			job.Attach{At: rough, GenerationID: "g", By: "jo"},
 			"jo attached generation g", &job.Owed{Type: events.TypeAccepted},
 			func(j *job.Job) {
 				j.State, j.GenerationID, j.AcceptedAt, j.DueAt, j.Looks = job.Processing, "g", at, at, 0
 			},
 		},
 		{
-			"release", "unconfirmed", job.Release{At: rough, By: "jo"}, "jo allowed one new submit", nil,
+			"release", "unconfirmed",
+			job.Release{At: rough, By: "jo"},
+			"jo allowed one new submit", nil,
 			func(j *job.Job) {
 				j.State, j.EnqueuedAt, j.RetryAt, j.DueAt, j.Looks = job.Queued, at, time.Time{}, at, 0
 			},
 		},
 		{
-			"cancel", "queued", job.Cancel{At: rough, By: "jo"},
+			"cancel", "queued",
+			job.Cancel{At: rough, By: "jo"},
 			"cancelled by jo before the vendor accepted it", &job.Owed{Type: events.TypeRejected},
 			func(j *job.Job) {
 				j.State, j.SettledAt = job.Rejected, at
@@ -118,11 +132,15 @@ func TestWhatMovesWrite(t *testing.T) {
 			},
 		},
 		{
-			"stored", "completed", job.Stored{At: rough, Archive: archive}, "the video lies at k", &job.Owed{Type: events.TypeArchived},
+			"stored", "completed",
+			job.Stored{At: rough, Archive: archive},
+			"the video lies at k", &job.Owed{Type: events.TypeArchived},
 			func(j *job.Job) { j.Archive = archive; j.Archive.At = at },
 		},
 		{
-			"archive failed", "completed", job.Stored{At: rough, Archive: gone}, "the video cannot be had: 404", &job.Owed{Type: events.TypeArchiveFailed},
+			"archive failed", "completed",
+			job.Stored{At: rough, Archive: gone},
+			"the video cannot be had: 404", &job.Owed{Type: events.TypeArchiveFailed},
 			func(j *job.Job) { j.Archive = gone; j.Archive.At = at },
 		},
 	} {

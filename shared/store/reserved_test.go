@@ -26,9 +26,11 @@ import (
 type wire struct{ requests []request }
 
 type request struct {
-	ConditionExpression, UpdateExpression, KeyConditionExpression string
-	ExpressionAttributeNames                                      map[string]string
-	ExpressionAttributeValues                                     map[string]any
+	Condition    string            `json:"ConditionExpression"`
+	Update       string            `json:"UpdateExpression"`
+	KeyCondition string            `json:"KeyConditionExpression"`
+	Names        map[string]string `json:"ExpressionAttributeNames"`
+	Values       map[string]any    `json:"ExpressionAttributeValues"`
 }
 
 func (w *wire) Do(r *http.Request) (*http.Response, error) {
@@ -147,7 +149,7 @@ func checkExpressions(t *testing.T, r request) {
 		"attribute_exists", "attribute_not_exists", "if_not_exists", "list_append", "begins_with", "size", "contains",
 	}
 	names, values := map[string]bool{}, map[string]bool{}
-	for _, expression := range []string{r.ConditionExpression, r.UpdateExpression, r.KeyConditionExpression} {
+	for _, expression := range []string{r.Condition, r.Update, r.KeyCondition} {
 		for _, word := range words.FindAllString(expression, -1) {
 			switch {
 			case word[0] == '#':
@@ -159,13 +161,13 @@ func checkExpressions(t *testing.T, r request) {
 			}
 		}
 	}
-	if used, defined := slices.Sorted(maps.Keys(names)), slices.Sorted(maps.Keys(r.ExpressionAttributeNames)); !slices.Equal(used, defined) {
+	if used, defined := slices.Sorted(maps.Keys(names)), slices.Sorted(maps.Keys(r.Names)); !slices.Equal(used, defined) {
 		t.Errorf("aliases used: %v, defined: %v", used, defined)
 	}
-	if used, defined := slices.Sorted(maps.Keys(values)), slices.Sorted(maps.Keys(r.ExpressionAttributeValues)); !slices.Equal(used, defined) {
+	if used, defined := slices.Sorted(maps.Keys(values)), slices.Sorted(maps.Keys(r.Values)); !slices.Equal(used, defined) {
 		t.Errorf("values used: %v, defined: %v", used, defined)
 	}
-	for alias, name := range r.ExpressionAttributeNames {
+	for alias, name := range r.Names {
 		if alias != "#"+name {
 			t.Errorf("%s stands for %s", alias, name)
 		}

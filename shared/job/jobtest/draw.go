@@ -11,7 +11,7 @@ import (
 
 // Draw is a random fact that may or may not fit the job: one of every kind, of
 // this attempt or another, with the right id and token or the wrong ones.
-func Draw(t *rapid.T, j job.Job, now time.Time) job.Fact {
+func Draw(t *rapid.T, j job.Job, now time.Time) job.Fact { //nolint:ireturn // any kind of fact
 	attempt := max(0, j.Attempt+rapid.SampledFrom([]int64{0, 0, 0, -1, 1}).Draw(t, "attempt"))
 	id := rapid.SampledFrom([]string{"g1", "g1", "g2", ""}).Draw(t, "id")
 	hash := rapid.SampledFrom([]string{PayloadHash, PayloadHash, "other"}).Draw(t, "hash")

@@ -42,8 +42,8 @@ type Stage struct {
 
 // Stages are jobs with this id at every stage that the rules, which must
 // archive, can bring one to. Every state is among them.
-func Stages(t testing.TB, rules job.Rules, id string) []Stage {
-	t.Helper()
+func Stages(tb testing.TB, rules job.Rules, id string) []Stage {
+	tb.Helper()
 	stages := []Stage{{"new", rules.New(Origin(id))}}
 	reached := map[string]job.Job{"new": stages[0].Job}
 	for _, s := range path(rules) {
@@ -51,7 +51,7 @@ func Stages(t testing.TB, rules job.Rules, id string) []Stage {
 		if s.fact != nil {
 			var err error
 			if next, err = rules.Apply(reached[s.from], s.fact); err != nil {
-				t.Fatalf("bring a job from %q to %q with %T: %v", s.from, s.to, s.fact, err)
+				tb.Fatalf("bring a job from %q to %q with %T: %v", s.from, s.to, s.fact, err)
 			}
 		}
 		reached[s.to] = next
@@ -66,14 +66,14 @@ func Stages(t testing.TB, rules job.Rules, id string) []Stage {
 }
 
 // At is the job of [Stages] at the stage of this name.
-func At(t testing.TB, rules job.Rules, id, name string) job.Job {
-	t.Helper()
-	for _, s := range Stages(t, rules, id) {
+func At(tb testing.TB, rules job.Rules, id, name string) job.Job {
+	tb.Helper()
+	for _, s := range Stages(tb, rules, id) {
 		if s.Name == name {
 			return s.Job
 		}
 	}
-	t.Fatalf("no stage %q", name)
+	tb.Fatalf("no stage %q", name)
 	return job.Job{}
 }
 

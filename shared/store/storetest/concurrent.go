@@ -45,12 +45,12 @@ func oneWins(t *testing.T, errs []error, others error) {
 	}
 }
 
-func concurrentClaims(t *testing.T, open Open) {
+func concurrentClaims(b *bench) {
 	claimBy := func(i int, hash string) job.Claim {
 		return job.Claim{At: jobtest.Epoch(), ID: fmt.Sprintf("claim-%d", i), PayloadHash: hash}
 	}
-	t.Run("of a new job", func(t *testing.T) {
-		b := setup(t, open)
+	b.t.Run("of a new job", func(t *testing.T) {
+		b := setup(t, b.open)
 		fresh := b.at("job-1", "new")
 		winner := make(chan job.Job, 8)
 		oneWins(t, atOnce(8, func(i int) error {
@@ -62,8 +62,8 @@ func concurrentClaims(t *testing.T, open Open) {
 		}), job.ErrClaimed)
 		b.stands(<-winner)
 	})
-	t.Run("of a queued job", func(t *testing.T) {
-		b := setup(t, open)
+	b.t.Run("of a queued job", func(t *testing.T) {
+		b := setup(t, b.open)
 		queued := b.stored("job-1", "queued")
 		winner := make(chan job.Job, 8)
 		oneWins(t, atOnce(8, func(i int) error {
@@ -75,8 +75,8 @@ func concurrentClaims(t *testing.T, open Open) {
 		}), job.ErrClaimed)
 		b.stands(<-winner)
 	})
-	t.Run("with other payloads", func(t *testing.T) {
-		b := setup(t, open)
+	b.t.Run("with other payloads", func(t *testing.T) {
+		b := setup(t, b.open)
 		oneWins(t, atOnce(8, func(i int) error {
 			hash := fmt.Sprintf("payload-%d", i)
 			fresh := b.at("job-1", "new")
@@ -92,15 +92,14 @@ func concurrentClaims(t *testing.T, open Open) {
 	})
 }
 
-func concurrentLeases(t *testing.T, open Open) {
-	b := setup(t, open)
+func concurrentLeases(b *bench) {
 	j := b.stored("job-1", "processing")
 	winner := make(chan job.Job, 8)
 	for _, err := range atOnce(8, func(i int) error {
 		// Each has its own clock. Two that read the very same one make the same
 		// write, which cannot be told from a repeat and does no harm.
 		now := b.clock.Now().Add(time.Duration(i) * time.Millisecond)
-		leased, err := store.Lease(t.Context(), b.Table, b.rules, j, now)
+		leased, err := store.Lease(b.t.Context(), b.Table, b.rules, j, now)
 		if err == nil {
 			winner <- leased
 		}
@@ -108,26 +107,26 @@ func concurrentLeases(t *testing.T, open Open) {
 	}) {
 		var conflict *store.Conflict
 		if err != nil && !errors.As(err, &conflict) {
-			t.Errorf("one lost with %v, want a conflict", err)
+			b.t.Errorf("one lost with %v, want a conflict", err)
 		}
 	}
 	if len(winner) != 1 {
-		t.Fatalf("%d have the lease, want exactly one", len(winner))
+		b.t.Fatalf("%d have the lease, want exactly one", len(winner))
 	}
 	b.stands(<-winner)
 }
 
-func concurrentCallbacks(t *testing.T, open Open) {
-	t.Run("the same one", func(t *testing.T) {
-		b := setup(t, open)
+func concurrentCallbacks(b *bench) {
+	b.t.Run("the same one", func(t *testing.T) {
+		b := setup(t, b.open)
 		j := b.stored("job-1", "processing")
 		oneWins(t, atOnce(8, func(int) error {
 			return b.Table.Settle(t.Context(), "job-1", jobtest.Callback(job.Completed))
 		}), job.ErrDuplicate)
 		b.stands(b.apply(j, jobtest.Callback(job.Completed)))
 	})
-	t.Run("completed and failed", func(t *testing.T) {
-		b := setup(t, open)
+	b.t.Run("completed and failed", func(t *testing.T) {
+		b := setup(t, b.open)
 		j := b.stored("job-1", "processing")
 		verdicts := []job.State{job.Completed, job.Failed}
 		errs := atOnce(2, func(i int) error {
@@ -140,8 +139,8 @@ func concurrentCallbacks(t *testing.T, open Open) {
 			}
 		}
 	})
-	t.Run("and the answer", func(t *testing.T) {
-		b := setup(t, open)
+	b.t.Run("and the answer", func(t *testing.T) {
+		b := setup(t, b.open)
 		j := b.stored("job-1", "submitting")
 		errs := atOnce(2, func(i int) error {
 			if i == 0 {
@@ -163,28 +162,27 @@ func concurrentCallbacks(t *testing.T, open Open) {
 }
 
 // transitionOnConflict: a fact is applied to what stands, not to what was read.
-func transitionOnConflict(t *testing.T, open Open) {
-	b := setup(t, open)
+func transitionOnConflict(b *bench) {
 	read := b.stored("job-1", "submitting")
-	leased, err := store.Lease(t.Context(), b.Table, b.rules, read, b.clock.Now())
+	leased, err := store.Lease(b.t.Context(), b.Table, b.rules, read, b.clock.Now())
 	b.fails(err, nil)
 	lost := job.LoseAnswer{At: b.clock.Now(), Attempt: jobtest.Attempt, Message: "reset"}
-	got, err := store.Transition(t.Context(), b.Table, b.rules, read, lost)
+	got, err := store.Transition(b.t.Context(), b.Table, b.rules, read, lost)
 	b.fails(err, nil)
 	want := b.apply(leased, lost)
 	b.stands(want)
 	if got.DueAt != want.DueAt || got.Looks != want.Looks {
-		t.Errorf("the job that came back is due at %v after %d looks, want %v and %d", got.DueAt, got.Looks, want.DueAt, want.Looks)
+		b.t.Errorf("the job that came back is due at %v after %d looks, want %v and %d", got.DueAt, got.Looks, want.DueAt, want.Looks)
 	}
 
-	got, err = store.Transition(t.Context(), b.Table, b.rules, read, job.ClaimRanOut{At: read.ClaimUntil})
+	got, err = store.Transition(b.t.Context(), b.Table, b.rules, read, job.ClaimRanOut{At: read.ClaimUntil})
 	b.fails(err, job.ErrStale)
 	if got.State != job.Unconfirmed {
-		t.Errorf("with the error came the job as %s, want it as it stands", got.State)
+		b.t.Errorf("with the error came the job as %s, want it as it stands", got.State)
 	}
 	b.stands(want)
 
 	gone := b.at("gone", "submitting")
-	_, err = store.Transition(t.Context(), b.Table, b.rules, gone, lost)
+	_, err = store.Transition(b.t.Context(), b.Table, b.rules, gone, lost)
 	b.fails(err, store.ErrNotFound)
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -35,8 +34,7 @@ func (b *bench) due(shard int, at time.Time, limit int) []store.Due {
 	return due
 }
 
-func dueInOrder(t *testing.T, open Open) {
-	b := setup(t, open)
+func dueInOrder(b *bench) {
 	const shard = 2
 	ids := sameShard(6, shard)
 	var want []store.Due
@@ -61,17 +59,16 @@ func dueInOrder(t *testing.T, open Open) {
 		{"none yet", want[0].At.Add(-time.Millisecond), 100, []store.Due{}},
 	} {
 		if diff := cmp.Diff(tc.want, append([]store.Due{}, b.due(shard, tc.at, tc.limit)...)); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", tc.name, diff)
+			b.t.Errorf("%s (-want +got):\n%s", tc.name, diff)
 		}
 	}
 	if other := b.due(shard-1, want[5].At, 100); len(other) != 0 {
-		t.Errorf("another shard has %v", other)
+		b.t.Errorf("another shard has %v", other)
 	}
 }
 
 // dueByShard: every job that is due is in one shard, and they are spread.
-func dueByShard(t *testing.T, open Open) {
-	b := setup(t, open)
+func dueByShard(b *bench) {
 	want := map[string]bool{}
 	for i := range 40 {
 		j := b.stored(fmt.Sprintf("job-%d", i), "processing")
@@ -82,38 +79,37 @@ func dueByShard(t *testing.T, open Open) {
 	for shard := range store.Shards {
 		due := b.due(shard, jobtest.Epoch().AddDate(0, 1, 0), 100)
 		if len(due) < 3 {
-			t.Errorf("shard %d has %d of %d jobs", shard, len(due), len(want))
+			b.t.Errorf("shard %d has %d of %d jobs", shard, len(due), len(want))
 		}
 		for _, d := range due {
 			if !want[d.Key] || store.Shard(d.Key) != shard {
-				t.Errorf("shard %d has %s, which is of shard %d, or twice", shard, d.Key, store.Shard(d.Key))
+				b.t.Errorf("shard %d has %s, which is of shard %d, or twice", shard, d.Key, store.Shard(d.Key))
 			}
 			delete(want, d.Key)
 		}
 	}
 	if len(want) != 0 {
-		t.Errorf("no shard has %v", want)
+		b.t.Errorf("no shard has %v", want)
 	}
 }
 
 // dueMoves follows a job through the index: it is where its due_at is, or nowhere.
-func dueMoves(t *testing.T, open Open) {
-	b := setup(t, open)
+func dueMoves(b *bench) {
 	far := jobtest.Epoch().AddDate(1, 0, 0)
 	shard := store.Shard(job.Key("job-1"))
 	is := func(j job.Job) {
-		t.Helper()
+		b.t.Helper()
 		want := []store.Due{{Key: j.Key(), At: j.DueAt}}
 		if j.DueAt.IsZero() {
 			want = nil
 		}
 		if diff := cmp.Diff(want, append([]store.Due(nil), b.due(shard, far, 10)...)); diff != "" {
-			t.Errorf("%s, in the index (-want +got):\n%s", j.State, diff)
+			b.t.Errorf("%s, in the index (-want +got):\n%s", j.State, diff)
 		}
 	}
 	j := b.stored("job-1", "processing")
 	is(j)
-	leased, err := store.Lease(t.Context(), b.Table, b.rules, j, b.clock.Now())
+	leased, err := store.Lease(b.t.Context(), b.Table, b.rules, j, b.clock.Now())
 	b.fails(err, nil)
 	is(leased)
 	expired := b.apply(leased, job.Deadline{At: b.clock.Now().Add(2 * time.Hour)})
@@ -123,35 +119,34 @@ func dueMoves(t *testing.T, open Open) {
 	done.DueAt, done.Owed = time.Time{}, nil
 	b.put(done, expired)
 	is(done)
-	b.fails(b.Table.Settle(t.Context(), "job-1", jobtest.Callback(job.Completed)), nil)
+	b.fails(b.Table.Settle(b.t.Context(), "job-1", jobtest.Callback(job.Completed)), nil)
 	settled := b.apply(done, jobtest.Callback(job.Completed))
 	b.stands(settled)
 	is(settled)
 }
 
-func lease(t *testing.T, open Open) {
-	b := setup(t, open)
+func lease(b *bench) {
 	j := b.stored("job-1", "processing")
 	now := b.clock.Now().Add(123456 * time.Nanosecond)
-	first, err := store.Lease(t.Context(), b.Table, b.rules, j, now)
+	first, err := store.Lease(b.t.Context(), b.Table, b.rules, j, now)
 	b.fails(err, nil)
 	if want := b.clock.Now().Add(time.Minute); !first.DueAt.Equal(want) || first.Looks != 1 || first.Version != j.Version {
-		t.Errorf("due at %v after %d looks at version %d, want %v, 1 and %d", first.DueAt, first.Looks, first.Version, want, j.Version)
+		b.t.Errorf("due at %v after %d looks at version %d, want %v, 1 and %d", first.DueAt, first.Looks, first.Version, want, j.Version)
 	}
 	b.stands(first)
-	_, err = store.Lease(t.Context(), b.Table, b.rules, j, now.Add(time.Millisecond))
+	_, err = store.Lease(b.t.Context(), b.Table, b.rules, j, now.Add(time.Millisecond))
 	b.conflicts(err, first)
-	second, err := store.Lease(t.Context(), b.Table, b.rules, first, first.DueAt)
+	second, err := store.Lease(b.t.Context(), b.Table, b.rules, first, first.DueAt)
 	b.fails(err, nil)
 	if want := first.DueAt.Add(2 * time.Minute); !second.DueAt.Equal(want) {
-		t.Errorf("the next look is at %v, want the interval doubled: %v", second.DueAt, want)
+		b.t.Errorf("the next look is at %v, want the interval doubled: %v", second.DueAt, want)
 	}
 
 	asked := b.stored("job-2", "expired, with an id")
-	last, err := store.Lease(t.Context(), b.Table, b.rules, b.publish(asked), asked.SettledAt.Add(100*time.Hour))
+	last, err := store.Lease(b.t.Context(), b.Table, b.rules, b.publish(asked), asked.SettledAt.Add(100*time.Hour))
 	b.fails(err, nil)
 	if !last.DueAt.IsZero() {
-		t.Errorf("due at %v: the vendor was asked for the last time", last.DueAt)
+		b.t.Errorf("due at %v: the vendor was asked for the last time", last.DueAt)
 	}
 	b.stands(last)
 }
@@ -164,8 +159,7 @@ func (b *bench) publish(j job.Job) job.Job {
 	return published
 }
 
-func quarantine(t *testing.T, open Open) {
-	b := setup(t, open)
+func quarantine(b *bench) {
 	first := store.Quarantined{
 		Path: "/webhooks/creativeai/job-1/token", Body: []byte("{\"status\":\"\xff\"}"), Reason: "no such job", At: b.clock.Now(),
 	}
@@ -173,27 +167,27 @@ func quarantine(t *testing.T, open Open) {
 		again := first
 		again.At = first.At.Add(time.Duration(seen-1) * time.Hour)
 		again.Reason = strings.Repeat("again ", seen)
-		b.fails(b.Table.Quarantine(t.Context(), again), nil)
-		got, n := b.Quarantined(t, first.Key())
+		b.fails(b.Table.Quarantine(b.t.Context(), again), nil)
+		got, n := b.Quarantined(b.t, first.Key())
 		if diff := cmp.Diff(again, got); diff != "" || n != seen {
-			t.Errorf("came %d times, is said to have come %d times (-want +got):\n%s", seen, n, diff)
+			b.t.Errorf("came %d times, is said to have come %d times (-want +got):\n%s", seen, n, diff)
 		}
 	}
 	otherPath, otherBody := first, first
 	otherPath.Path += "/"
 	otherBody.Body = []byte("{}")
 	for _, q := range []store.Quarantined{otherPath, otherBody} {
-		if _, n := b.Quarantined(t, q.Key()); n != 0 {
-			t.Errorf("%s %q is there before it came", q.Path, q.Body)
+		if _, n := b.Quarantined(b.t, q.Key()); n != 0 {
+			b.t.Errorf("%s %q is there before it came", q.Path, q.Body)
 		}
-		b.fails(b.Table.Quarantine(t.Context(), q), nil)
-		if _, n := b.Quarantined(t, q.Key()); n != 1 {
-			t.Errorf("%s %q came %d times, want once", q.Path, q.Body, n)
+		b.fails(b.Table.Quarantine(b.t.Context(), q), nil)
+		if _, n := b.Quarantined(b.t, q.Key()); n != 1 {
+			b.t.Errorf("%s %q came %d times, want once", q.Path, q.Body, n)
 		}
 	}
 	for shard := range store.Shards {
 		if due := b.due(shard, first.At.AddDate(1, 0, 0), 10); len(due) != 0 {
-			t.Errorf("a callback in quarantine is due: %v", due)
+			b.t.Errorf("a callback in quarantine is due: %v", due)
 		}
 	}
 }

@@ -39,8 +39,7 @@ func (l *Lossy) write(write func() error) error {
 	return write()
 }
 
-func lostAnswers(t *testing.T, open Open) {
-	b := setup(t, open)
+func lostAnswers(b *bench) {
 	nothing := func() {}
 
 	claimed := b.at("job-1", "submitting")
@@ -55,7 +54,7 @@ func lostAnswers(t *testing.T, open Open) {
 	b.put(accepted, claimed)
 	b.stands(accepted)
 
-	full := jobtest.Full(t)
+	full := jobtest.Full(b.t)
 	b.put(full, job.Job{})
 	next := full
 	next.Version++
@@ -64,15 +63,15 @@ func lostAnswers(t *testing.T, open Open) {
 	b.stands(next)
 
 	b.LoseAnswer(nothing)
-	b.fails(b.Table.Settle(t.Context(), "job-1", jobtest.Callback(job.Completed)), job.ErrDuplicate)
+	b.fails(b.Table.Settle(b.t.Context(), "job-1", jobtest.Callback(job.Completed)), job.ErrDuplicate)
 	b.stands(b.apply(accepted, jobtest.Callback(job.Completed)))
 }
 
 // lostAnswersThenAnother has someone else's write between a write whose answer
 // was lost and its repeat.
-func lostAnswersThenAnother(t *testing.T, open Open) {
-	t.Run("the marker is cleared", func(t *testing.T) {
-		b := setup(t, open)
+func lostAnswersThenAnother(b *bench) {
+	b.t.Run("the marker is cleared", func(t *testing.T) {
+		b := setup(t, b.open)
 		j := b.stored("job-1", "submitting")
 		accept := job.Accept{At: b.clock.Now(), Attempt: jobtest.Attempt, GenerationID: jobtest.GenerationID}
 		accepted := b.apply(j, accept)
@@ -85,8 +84,8 @@ func lostAnswersThenAnother(t *testing.T, open Open) {
 		}
 		b.stands(published)
 	})
-	t.Run("a callback came", func(t *testing.T) {
-		b := setup(t, open)
+	b.t.Run("a callback came", func(t *testing.T) {
+		b := setup(t, b.open)
 		j := b.stored("job-1", "submitting")
 		accept := job.Accept{At: b.clock.Now(), Attempt: jobtest.Attempt, GenerationID: jobtest.GenerationID}
 		callback := jobtest.Callback(job.Completed)
@@ -95,8 +94,8 @@ func lostAnswersThenAnother(t *testing.T, open Open) {
 		b.fails(err, job.ErrDuplicate)
 		b.stands(b.apply(b.apply(j, accept), callback))
 	})
-	t.Run("another claim", func(t *testing.T) {
-		b := setup(t, open)
+	b.t.Run("another claim", func(t *testing.T) {
+		b := setup(t, b.open)
 		fresh := b.at("job-1", "new")
 		claim := job.Claim{At: b.clock.Now(), ID: "mine", PayloadHash: jobtest.PayloadHash}
 		other := claim
@@ -112,8 +111,8 @@ func lostAnswersThenAnother(t *testing.T, open Open) {
 		}
 		b.stands(got)
 	})
-	t.Run("the verdict is published", func(t *testing.T) {
-		b := setup(t, open)
+	b.t.Run("the verdict is published", func(t *testing.T) {
+		b := setup(t, b.open)
 		j := b.stored("job-1", "processing")
 		callback := jobtest.Callback(job.Failed)
 		settled := b.apply(j, callback)

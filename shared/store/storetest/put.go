@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"testing"
 	"time"
 
 	"github.com/clipqueue/clipqueue/events"
@@ -10,16 +9,14 @@ import (
 	"github.com/clipqueue/clipqueue/shared/store"
 )
 
-func keepsEveryField(t *testing.T, open Open) {
-	b := setup(t, open)
-	full := jobtest.Full(t)
+func keepsEveryField(b *bench) {
+	full := jobtest.Full(b.t)
 	b.put(full, job.Job{})
 	b.stands(full)
 }
 
-func keepsEveryStage(t *testing.T, open Open) {
-	b := setup(t, open)
-	for _, s := range jobtest.Stages(t, b.rules, "") {
+func keepsEveryStage(b *bench) {
+	for _, s := range jobtest.Stages(b.t, b.rules, "") {
 		s.Job.ID = "job-" + string(s.Job.State) + "-" + time.Duration(len(s.Name)).String()
 		if s.Job.Version == 0 {
 			continue // not to be stored before it is claimed
@@ -30,8 +27,7 @@ func keepsEveryStage(t *testing.T, open Open) {
 }
 
 // jobsAndRejections may have one id and never meet.
-func jobsAndRejections(t *testing.T, open Open) {
-	b := setup(t, open)
+func jobsAndRejections(b *bench) {
 	j := b.stored("one-id", "processing")
 	rejection := b.stored("one-id", "rejection")
 	b.stands(j)
@@ -40,22 +36,20 @@ func jobsAndRejections(t *testing.T, open Open) {
 	b.stands(rejection)
 }
 
-func createAndConflict(t *testing.T, open Open) {
-	b := setup(t, open)
+func createAndConflict(b *bench) {
 	first := b.stored("job-1", "submitting")
 	second := first
 	second.ClaimID = "of another delivery"
-	b.conflicts(b.Table.Put(t.Context(), second, job.Job{}), first)
+	b.conflicts(b.Table.Put(b.t.Context(), second, job.Job{}), first)
 	b.stands(first)
-	if err := b.Table.Put(t.Context(), first, job.Job{}); err != nil {
-		t.Errorf("the same job once more, as after a lost answer: %v", err)
+	if err := b.Table.Put(b.t.Context(), first, job.Job{}); err != nil {
+		b.t.Errorf("the same job once more, as after a lost answer: %v", err)
 	}
-	_, err := b.Table.Get(t.Context(), job.Key("job-2"))
+	_, err := b.Table.Get(b.t.Context(), job.Key("job-2"))
 	b.fails(err, store.ErrNotFound)
 }
 
-func replaceOnlyWhatWasRead(t *testing.T, open Open) {
-	b := setup(t, open)
+func replaceOnlyWhatWasRead(b *bench) {
 	processing, published := b.at("", "processing"), b.at("", "completed, archived")
 	published = b.rules.Published(published, jobtest.Epoch())
 	for name, tc := range map[string]struct {
@@ -84,35 +78,34 @@ func replaceOnlyWhatWasRead(t *testing.T, open Open) {
 			continue
 		}
 		tc.change(&read)
-		b.conflicts(b.Table.Put(t.Context(), next, read), stands)
+		b.conflicts(b.Table.Put(b.t.Context(), next, read), stands)
 		b.stands(stands)
 	}
 	gone := b.at("gone", "processing")
-	b.fails(b.Table.Put(t.Context(), gone, gone), store.ErrNotFound)
-	_, err := b.Table.Get(t.Context(), gone.Key())
+	b.fails(b.Table.Put(b.t.Context(), gone, gone), store.ErrNotFound)
+	_, err := b.Table.Get(b.t.Context(), gone.Key())
 	b.fails(err, store.ErrNotFound)
 }
 
 // endedRecords are still in the table: DynamoDB deletes them days later.
-func endedRecords(t *testing.T, open Open) {
-	b := setup(t, open)
+func endedRecords(b *bench) {
 	old := b.stored("job-1", "processing")
 	b.clock.set(old.ExpiresAt.Add(-time.Millisecond))
 	b.stands(old)
 	next := b.at("job-1", "submitting")
 	next.CreatedAt = b.clock.Now()
-	b.conflicts(b.Table.Put(t.Context(), next, job.Job{}), old)
+	b.conflicts(b.Table.Put(b.t.Context(), next, job.Job{}), old)
 
 	b.clock.set(old.ExpiresAt)
-	_, err := b.Table.Get(t.Context(), old.Key())
+	_, err := b.Table.Get(b.t.Context(), old.Key())
 	b.fails(err, store.ErrNotFound)
-	b.fails(b.Table.Settle(t.Context(), old.ID, jobtest.Callback(job.Completed)), store.ErrNotFound)
+	b.fails(b.Table.Settle(b.t.Context(), old.ID, jobtest.Callback(job.Completed)), store.ErrNotFound)
 	next = b.rules.New(job.Origin{ID: "job-1", Token: "new", PayloadHash: "new", At: b.clock.Now(), EnqueuedAt: b.clock.Now()})
 	next = b.apply(next, job.Claim{At: b.clock.Now(), ID: "new", PayloadHash: "new"})
 	b.put(next, job.Job{})
 	b.stands(next)
 	// A write by someone who read the record before it ended must not bring it back.
-	b.conflicts(b.Table.Put(t.Context(), b.apply(old, jobtest.Callback(job.Completed)), old), next)
-	b.fails(b.Table.Settle(t.Context(), old.ID, jobtest.Callback(job.Completed)), job.ErrForeign)
+	b.conflicts(b.Table.Put(b.t.Context(), b.apply(old, jobtest.Callback(job.Completed)), old), next)
+	b.fails(b.Table.Settle(b.t.Context(), old.ID, jobtest.Callback(job.Completed)), job.ErrForeign)
 	b.stands(next)
 }

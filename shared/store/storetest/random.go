@@ -19,6 +19,7 @@ import (
 // it read a while ago, beside a model of the table: a map.
 type world struct {
 	Subject
+	t     *testing.T
 	rules job.Rules
 	clock *clock
 	rows  map[string]job.Job
@@ -29,9 +30,9 @@ type world struct {
 // randomOperations holds the table against the model: a write succeeds exactly
 // if the job is as the writer read it, and the table never holds anything else
 // than the model.
-func randomOperations(t *testing.T, open Open) {
+func randomOperations(b *bench) {
 	round, most, failed := 0, 0, false
-	rapid.Check(t, func(rt *rapid.T) {
+	rapid.Check(b.t, func(rt *rapid.T) {
 		if round++; most > 0 && round > most && !failed {
 			return
 		}
@@ -39,16 +40,16 @@ func randomOperations(t *testing.T, open Open) {
 		defer func() { failed = failed || !passed }() // rapid repeats a failure to make it small
 		clock := &clock{now: jobtest.Epoch()}
 		rules := job.DefaultRules()
-		w := &world{Subject: open(t, rules, clock.Now), rules: rules, clock: clock, rows: map[string]job.Job{}}
+		w := &world{Subject: b.open(b.t, rules, clock.Now), t: b.t, rules: rules, clock: clock, rows: map[string]job.Job{}}
 		most = w.Rounds
 		rt.Repeat(map[string]func(*rapid.T){
-			"claim":   func(rt *rapid.T) { w.claim(t, rt) },
-			"write":   func(rt *rapid.T) { w.write(t, rt) },
-			"publish": func(rt *rapid.T) { w.publish(t, rt) },
-			"lease":   func(rt *rapid.T) { w.lease(t, rt) },
-			"settle":  func(rt *rapid.T) { w.settle(t, rt) },
-			"read":    func(rt *rapid.T) { w.get(t, rt) },
-			"due":     func(rt *rapid.T) { w.due(t, rt) },
+			"claim":   w.claim,
+			"write":   w.write,
+			"publish": w.publish,
+			"lease":   w.lease,
+			"settle":  w.settle,
+			"read":    w.get,
+			"due":     w.due,
 			"time": func(rt *rapid.T) {
 				steps := []time.Duration{time.Millisecond, time.Minute, 3 * time.Hour, 8 * 24 * time.Hour, 44 * 24 * time.Hour}
 				clock.set(clock.Now().Add(rapid.SampledFrom(steps).Draw(rt, "passes")))
@@ -69,11 +70,11 @@ func (w *world) held(rt *rapid.T) job.Job {
 }
 
 // put makes the write in the table and in the model.
-func (w *world) put(t *testing.T, rt *rapid.T, next, prev job.Job) {
+func (w *world) put(rt *rapid.T, next, prev job.Job) {
 	if rapid.IntRange(0, 3).Draw(rt, "the answer is lost") == 0 {
 		w.LoseAnswer(func() {})
 	}
-	err := w.Table.Put(t.Context(), next, prev)
+	err := w.Table.Put(w.t.Context(), next, prev)
 	current, exists := w.rows[next.Key()]
 	free := prev.Version == 0 && (!exists || !current.ExpiresAt.After(w.clock.Now()))
 	var conflict *store.Conflict
@@ -98,30 +99,30 @@ func (w *world) put(t *testing.T, rt *rapid.T, next, prev job.Job) {
 	}
 }
 
-func (w *world) claim(t *testing.T, rt *rapid.T) {
+func (w *world) claim(rt *rapid.T) {
 	fresh := w.rules.New(jobtest.Origin(drawID(rt)))
 	fresh.CreatedAt, fresh.EnqueuedAt = w.clock.Now(), w.clock.Now()
 	next, err := w.rules.Apply(fresh, job.Claim{At: w.clock.Now(), ID: "claim", PayloadHash: jobtest.PayloadHash})
 	if err != nil {
 		rt.Fatal(err)
 	}
-	w.put(t, rt, next, job.Job{})
+	w.put(rt, next, job.Job{})
 }
 
-func (w *world) write(t *testing.T, rt *rapid.T) {
+func (w *world) write(rt *rapid.T) {
 	prev := w.held(rt)
 	if next, err := w.rules.Apply(prev, jobtest.Draw(rt, prev, w.clock.Now())); err == nil {
-		w.put(t, rt, next, prev)
+		w.put(rt, next, prev)
 	}
 }
 
-func (w *world) publish(t *testing.T, rt *rapid.T) {
+func (w *world) publish(rt *rapid.T) {
 	prev := w.held(rt)
-	w.put(t, rt, w.rules.Published(prev, w.clock.Now()), prev)
+	w.put(rt, w.rules.Published(prev, w.clock.Now()), prev)
 }
 
 // lease is a look at a job that is due.
-func (w *world) lease(t *testing.T, rt *rapid.T) {
+func (w *world) lease(rt *rapid.T) {
 	prev := w.held(rt)
 	if prev.DueAt.IsZero() {
 		rt.Skip("nobody is to look at it")
@@ -136,12 +137,12 @@ func (w *world) lease(t *testing.T, rt *rapid.T) {
 	if next.DueAt.Equal(prev.DueAt) {
 		rt.Skip("it moves nothing that a write is conditional on")
 	}
-	w.put(t, rt, next, prev)
+	w.put(rt, next, prev)
 }
 
-func (w *world) settle(t *testing.T, rt *rapid.T) {
+func (w *world) settle(rt *rapid.T) {
 	id, v := drawID(rt), jobtest.DrawVerdict(rt, w.clock.Now())
-	err := w.Table.Settle(t.Context(), id, v)
+	err := w.Table.Settle(w.t.Context(), id, v)
 	current, exists := w.rows[job.Key(id)]
 	want := store.ErrNotFound
 	if exists && current.ExpiresAt.After(w.clock.Now()) {
@@ -159,9 +160,9 @@ func (w *world) settle(t *testing.T, rt *rapid.T) {
 	}
 }
 
-func (w *world) get(t *testing.T, rt *rapid.T) {
+func (w *world) get(rt *rapid.T) {
 	id := drawID(rt)
-	got, err := w.Table.Get(t.Context(), job.Key(id))
+	got, err := w.Table.Get(w.t.Context(), job.Key(id))
 	current, exists := w.rows[job.Key(id)]
 	if !exists || !current.ExpiresAt.After(w.clock.Now()) {
 		if !errors.Is(err, store.ErrNotFound) {
@@ -175,10 +176,10 @@ func (w *world) get(t *testing.T, rt *rapid.T) {
 	w.read = append(w.read, got)
 }
 
-func (w *world) due(t *testing.T, rt *rapid.T) {
+func (w *world) due(rt *rapid.T) {
 	var got, want []store.Due
 	for shard := range store.Shards {
-		due, err := w.Table.Due(t.Context(), shard, w.clock.Now(), 10)
+		due, err := w.Table.Due(w.t.Context(), shard, w.clock.Now(), 10)
 		if err != nil {
 			rt.Fatal(err)
 		}

@@ -54,7 +54,7 @@ type Open func(t *testing.T, rules job.Rules, now func() time.Time) Subject
 // Run runs the suite.
 func Run(t *testing.T, open Open) {
 	t.Helper()
-	for name, test := range map[string]func(*testing.T, Open){
+	for name, test := range map[string]func(*bench){
 		"keeps every field":           keepsEveryField,
 		"keeps every stage":           keepsEveryStage,
 		"jobs and rejections":         jobsAndRejections,
@@ -79,7 +79,7 @@ func Run(t *testing.T, open Open) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, open)
+			test(setup(t, open))
 		})
 	}
 }
@@ -88,6 +88,7 @@ func Run(t *testing.T, open Open) {
 type bench struct {
 	Subject
 	t     *testing.T
+	open  Open
 	rules job.Rules
 	clock *clock
 }
@@ -95,7 +96,7 @@ type bench struct {
 func setup(t *testing.T, open Open) *bench {
 	t.Helper()
 	rules, clock := job.DefaultRules(), &clock{now: jobtest.Epoch().Add(jobtest.SettledAfter)}
-	return &bench{Subject: open(t, rules, clock.Now), t: t, rules: rules, clock: clock}
+	return &bench{Subject: open(t, rules, clock.Now), t: t, open: open, rules: rules, clock: clock}
 }
 
 // at is the job of jobtest at this stage, with an id of its own.
