@@ -59,6 +59,18 @@ const (
 	lateAnswers
 )
 
+func (t theme) String() string {
+	return [...]string{"ordinary", "messages delivered twice", "answers written late"}[t]
+}
+
+// String is what a trace begins with.
+func (c *chaos) String() string {
+	return fmt.Sprintf("seed %d: %s; %d calls in 1,000 go wrong; the table throttles %d s, the vendor is down %d s, the bus %d s, the secrets %d s",
+		c.seed, c.theme, c.wild, c.tableThrottled.seconds(), c.vendorDown.seconds(), c.busDown.seconds(), c.keysDown.seconds())
+}
+
+func (w window) seconds() int { return int(w.to.Sub(w.from).Seconds()) }
+
 // window is a stretch of time; the zero value is none.
 type window struct{ from, to time.Time }
 
@@ -125,6 +137,8 @@ type instance struct {
 
 	mu   sync.Mutex
 	dead bool
+	// posted says that the next write is what became of a POST.
+	posted bool
 }
 
 // now is what the instance takes the time to be.
@@ -162,8 +176,7 @@ func (i *instance) call(ctx context.Context, name, key string, once bool, effect
 	if f == isSlow {
 		wait = i.w.chaos.between(name+" "+key+" takes", time.Second, 100*time.Second)
 	}
-	if i.w.chaos.theme == lateAnswers && name == "table put" && strings.HasPrefix(i.name, "submit") &&
-		time.Now().Before(i.w.chaos.ends) && f == goesWell && i.w.chaos.chance(name+" "+key+" late answer", 400) {
+	if i.answers(name) && f == goesWell && i.w.chaos.lateAnswer(key) {
 		f, wait = isSlow, i.w.chaos.between(name+" "+key+" takes", 60*time.Second, 280*time.Second)
 	}
 	late := f == isSlow && i.w.chaos.chance(name+" "+key+" late", 500)
@@ -202,6 +215,20 @@ func (i *instance) make(ctx context.Context, f fate, wait time.Duration, late bo
 	case goesWell, isSlow, failsBefore, diesBefore:
 	}
 	return err
+}
+
+// answers says whether this call writes down what became of a POST.
+func (i *instance) answers(name string) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	was := i.posted
+	i.posted = name == "vendor post"
+	return was && name == "table put"
+}
+
+// lateAnswer says whether an answer is written down much later than it came.
+func (c *chaos) lateAnswer(key string) bool {
+	return c.theme == lateAnswers && time.Now().Before(c.ends) && c.chance("late answer "+key, 600)
 }
 
 // die ends the process here and now.

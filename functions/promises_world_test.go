@@ -106,6 +106,7 @@ func newWorld(seed uint64, tracing bool) *world {
 	}
 	w.chaos = &chaos{seed: seed, counts: map[string]uint64{}}
 	w.planChaos()
+	w.trace.note("world", w.chaos.String())
 	w.queue = newQueue(w, "jobs", 12*time.Minute)
 	w.poison = newQueue(w, "poison", time.Minute)
 	w.stream = newStream(w)
@@ -161,7 +162,7 @@ func (w *world) changed(j job.Job) {
 	} else {
 		w.due[j.Key()] = j.DueAt
 	}
-	if j.State == job.Queued && !w.purged && !strings.Contains(j.History[len(j.History)-1].Why, "operator") && !w.queue.holds(j.ID) {
+	if waits(j) && !w.purged && !w.queue.holds(j.ID) {
 		w.broken = append(w.broken, fmt.Sprintf("duplicates: %s is queued, and its message has been deleted", j.Key()))
 	}
 	w.mu.Unlock()
@@ -169,6 +170,13 @@ func (w *world) changed(j job.Job) {
 		w.operate(j)
 	}
 	w.dueMoved.raise()
+}
+
+// waits says whether a job is queued and waits for its message. One that was
+// unconfirmed before waits for reconcile: its message was done with.
+func waits(j job.Job) bool {
+	n := len(j.History)
+	return j.State == job.Queued && n > 1 && j.History[n-2].State != job.Unconfirmed && j.History[n-2].State != job.Expired
 }
 
 // operate is an operator who looks into the vendor's books, and resolves what
@@ -629,7 +637,7 @@ func (w *world) valid(r *http.Request, body []byte) bool {
 func (w *world) live(send []sending) {
 	ctx, cancel := context.WithCancel(context.Background())
 	for n := range submitters {
-		w.group.Go(func() { w.queue.poll(ctx, fmt.Sprintf("submit-%d", n), 2*time.Minute, w.submit) })
+		w.group.Go(func() { w.queue.poll(ctx, fmt.Sprintf("submit-%d", n), 5*time.Minute, w.submit) })
 	}
 	for n := range w.stream.shards {
 		w.group.Go(func() { w.stream.poll(ctx, n, w.publish) })

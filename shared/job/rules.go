@@ -183,6 +183,11 @@ func (r Rules) putBack(j Job, f PutBack) (Job, error) {
 		return j, err
 	}
 	j.RetryAt = ms(f.RetryAt)
+	if j.State == Unconfirmed {
+		// Its message was done with when the claim ran out: it is needed then.
+		j.DueAt, j.RetryAt = j.RetryAt, time.Time{}
+		j.Looks = 0
+	}
 	return r.move(j, Queued, f.At, f.Message), nil
 }
 
