@@ -1,0 +1,247 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"regexp"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/spf13/cobra"
+
+	"github.com/clipqueue/clipqueue/infra/clipqueue/prompts"
+	"github.com/clipqueue/clipqueue/shared/request"
+)
+
+// submitFlags are submit's.
+type submitFlags struct {
+	file, batch          string
+	check, skipInvalid   bool
+	wait                 bool
+	jobID, model, ratio  string
+	resolution, delivery string
+	duration             int
+	failover             bool
+	metadata, set        []string
+	changed              func(string) bool
+}
+
+func (r *root) submitCommand() *cobra.Command {
+	var f submitFlags
+	c := &cobra.Command{
+		Use:   "submit [PROMPT]",
+		Short: "Put prompts on the queue, one or a file of them",
+		Long: `Put a prompt, or a file of prompts, on the queue. Each is checked first, by the rules that the
+bundle itself goes by; if one row of a file is wrong, none is sent.
+
+A file has JSON lines, each a queue message, or is CSV: its header names the fields, metadata.NAME
+goes into the metadata (as text), empty cells are left out, other columns go to the vendor.
+
+A row without job_id gets one made of its content. So a file can be sent again, after an error or
+a correction, and no video is made or paid for twice. To make the same videos anew, give another
+--batch. A single PROMPT without --job-id is a new job each time.`,
+		Example: example(
+			`clipqueue submit "A lighthouse at dusk" --duration 5 --meta order=1042 --wait`,
+			"clipqueue submit -f prompts.csv --check",
+			"clipqueue submit -f prompts.jsonl --wait",
+			"generate-prompts | clipqueue submit -f - -o json",
+		),
+		Args: cobra.MaximumNArgs(1),
+	}
+	flags := c.Flags()
+	flags.StringVarP(&f.file, "file", "f", "", `file of prompts, JSON lines or CSV; "-" is standard input`)
+	flags.BoolVar(&f.check, "check", false, "only check; needs no deployment")
+	flags.BoolVar(&f.skipInvalid, "skip-invalid", false, "send the rows of a file that are right, whatever the others are")
+	flags.StringVar(&f.batch, "batch", prompts.DefaultBatch, "begins the job_id of rows that have none; another one makes new jobs")
+	flags.BoolVarP(&f.wait, "wait", "w", false, "follow the jobs to their verdicts; exits 1 if one did not complete")
+	flags.StringVar(&f.jobID, "job-id", "", "the prompt's own key: sent again, it is the same job")
+	flags.StringVar(&f.model, "model", "", "the vendor's model")
+	flags.StringVar(&f.ratio, "aspect-ratio", "", "such as 16:9")
+	flags.IntVar(&f.duration, "duration", 0, "seconds")
+	flags.StringVar(&f.resolution, "resolution", "", "such as 1080p")
+	flags.BoolVar(&f.failover, "failover", false, "let the vendor use another provider; =false forbids it")
+	flags.StringVar(&f.delivery, "delivery", "", "webhook or poll")
+	flags.StringArrayVar(&f.metadata, "meta", nil, "metadata, handed back in every event: key=text; may be repeated")
+	flags.StringArrayVar(&f.set, "set", nil, "a field that only the vendor knows: name=JSON; may be repeated")
+	f.changed = flags.Changed
+	must(c.RegisterFlagCompletionFunc("delivery", cobra.FixedCompletions([]string{"webhook", "poll"}, cobra.ShellCompDirectiveNoFileComp)))
+	c.RunE = func(c *cobra.Command, args []string) error { return r.submit(c, args, f) }
+	return c
+}
+
+var batchName = regexp.MustCompile(fmt.Sprintf(`^[A-Za-z0-9_-]{1,%d}$`, prompts.MaxBatch)) //nolint:gochecknoglobals // compiled once
+
+func (r *root) submit(c *cobra.Command, args []string, f submitFlags) error {
+	rows, err := r.rows(args, f)
+	if err != nil {
+		return err
+	}
+	n, bad, err := r.checkRows(rows)
+	if err != nil {
+		return err
+	}
+	switch {
+	case bad > 0 && !f.skipInvalid:
+		return &failure{fmt.Sprintf("%s of %d cannot be sent: nothing was sent. Correct it, or send the others with --skip-invalid", plural(bad, "row"), n+bad), nil}
+	case n == 0:
+		return &failure{"no row can be sent", nil}
+	case f.check:
+		r.note("%s in order", plural(n, "prompt"))
+		if bad > 0 {
+			return &failure{plural(bad, "row") + " cannot be sent", nil}
+		}
+		return nil
+	}
+	s, err := r.app.Connect(c.Context(), r.target())
+	if err != nil {
+		return err
+	}
+	err = r.send(c.Context(), s, rows, n, f.wait)
+	if err == nil && bad > 0 {
+		return &failure{plural(bad, "row") + " could not be sent", nil}
+	}
+	return err
+}
+
+// rows are what is to be sent; they can be gone through more than once.
+func (r *root) rows(args []string, f submitFlags) (iter.Seq2[prompts.Row, error], error) {
+	single := []string{"job-id", "model", "aspect-ratio", "duration", "resolution", "failover", "delivery", "meta", "set"}
+	switch {
+	case len(args) == 0 && f.file == "":
+		return nil, usage("say a PROMPT, or a file of them with -f")
+	case len(args) > 0 && f.file != "":
+		return nil, usage("say a PROMPT or a file, not both")
+	case len(args) > 0:
+		row, err := f.single(args[0], r.app.NewID)
+		return func(yield func(prompts.Row, error) bool) { yield(row, nil) }, err
+	}
+	for _, name := range single {
+		if f.changed(name) {
+			return nil, usage("--%s goes with a PROMPT; in a file each row has its own", name)
+		}
+	}
+	if !batchName.MatchString(f.batch) {
+		return nil, usage("--batch %q: use 1 to %d letters, digits, - and _", f.batch, prompts.MaxBatch)
+	}
+	file, err := r.open(f.file)
+	if err != nil {
+		return nil, err
+	}
+	return func(yield func(prompts.Row, error) bool) {
+		if _, err := file.Seek(0, io.SeekStart); err != nil {
+			yield(prompts.Row{}, err)
+			return
+		}
+		for row, err := range prompts.Read(file, f.batch) {
+			if !yield(row, err) {
+				return
+			}
+		}
+	}, nil
+}
+
+// open opens a file that can be read twice; standard input is kept in one.
+func (r *root) open(name string) (io.ReadSeeker, error) {
+	if name != "-" {
+		file, err := os.Open(name) //nolint:gosec // the user's own choice
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, absent("there is no file %s", name)
+		}
+		return file, err
+	}
+	file, err := os.CreateTemp("", "clipqueue-prompts-")
+	if err != nil {
+		return nil, fmt.Errorf("keep standard input: %w", err)
+	}
+	if err := os.Remove(file.Name()); err != nil { // it lives as long as it is open
+		return nil, fmt.Errorf("keep standard input: %w", err)
+	}
+	if _, err := io.Copy(file, r.app.In); err != nil {
+		return nil, fmt.Errorf("read standard input: %w", err)
+	}
+	return file, nil
+}
+
+// single is the message that a prompt and its flags make.
+func (f submitFlags) single(prompt string, newID func() string) (prompts.Row, error) {
+	fields := map[string]any{"prompt": prompt}
+	for name, value := range map[string]string{
+		"job_id": f.jobID, "model": f.model, "aspect_ratio": f.ratio, "resolution": f.resolution, "delivery": f.delivery,
+	} {
+		if value != "" {
+			fields[name] = value
+		}
+	}
+	if f.changed("duration") {
+		fields["duration"] = f.duration
+	}
+	if f.changed("failover") {
+		fields["failover"] = f.failover
+	}
+	metadata, err := pairs("--meta", f.metadata)
+	if err != nil {
+		return prompts.Row{}, err
+	}
+	if len(metadata) > 0 {
+		fields["metadata"] = metadata
+	}
+	extra, err := pairs("--set", f.set)
+	if err != nil {
+		return prompts.Row{}, err
+	}
+	for name, value := range extra {
+		if !jsontext.Value(value).IsValid() {
+			return prompts.Row{}, usage(`--set %s: %q is no JSON: put texts in double quotes, as in --set 'style="noir"'`, name, value)
+		}
+		fields[name] = jsontext.Value(value)
+	}
+	body, err := json.Marshal(fields, json.Deterministic(true))
+	if err != nil {
+		return prompts.Row{}, usage("the prompt is not UTF-8: %v", err)
+	}
+	row, err := prompts.FromMessage(body, func(string) string { return "p-" + strings.ToLower(newID()[:16]) })
+	if invalid, ok := errors.AsType[*request.Invalid](err); ok {
+		return row, usage("%s", invalid.Problem)
+	}
+	return row, err
+}
+
+func pairs(flag string, list []string) (map[string]string, error) {
+	values := map[string]string{}
+	for _, pair := range list {
+		key, value, ok := strings.Cut(pair, "=")
+		if !ok || key == "" {
+			return nil, usage("%s %q: write name=value", flag, pair)
+		}
+		values[key] = value
+	}
+	return values, nil
+}
+
+// shownProblems is how many wrong rows are told one by one.
+const shownProblems = 20
+
+// checkRows goes through all rows and tells what is wrong.
+func (r *root) checkRows(rows iter.Seq2[prompts.Row, error]) (n, bad int, err error) {
+	for _, err := range rows {
+		problem, one := errors.AsType[*prompts.Problem](err)
+		switch {
+		case err == nil:
+			n++
+		case !one:
+			return n, bad, err
+		default:
+			if bad++; bad <= shownProblems {
+				r.note("%v", problem)
+			}
+		}
+	}
+	if bad > shownProblems {
+		r.note("… and %d more", bad-shownProblems)
+	}
+	return n, bad, nil
+}
