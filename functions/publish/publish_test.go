@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -567,6 +568,45 @@ func TestFault29_PoisonRecord(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A row of ours that no event can be made of keeps its marker: a release that
+// can make one sends it with the next touch.
+func TestFault29_PoisonKeepsItsMarker(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	j := jobtest.At(t, b.rules, "j1", "failed")
+	j.Result = nil
+	if err := b.table.Put(t.Context(), j, job.Job{}); err != nil {
+		t.Fatal(err)
+	}
+	b.drain(1)
+	if len(b.poison.sent) != 1 || b.owes("j1") != 2 {
+		t.Errorf("%d set aside, and it owes %d events", len(b.poison.sent), b.owes("j1"))
+	}
+}
+
+// What Lambda hands over of the stream, a row deleted by TTL among it.
+func TestStreamEvent(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("testdata/stream.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var batch publish.Batch
+	if err := json.Unmarshal(text, &batch); err != nil {
+		t.Fatal(err)
+	}
+	b := newBench(t)
+	b.bus.answer = func(int, []bus.Entry) ([]error, error) { return nil, errAway }
+	if from := b.deliver(batch.Records...); from != "111000000000012345678901" {
+		t.Errorf("repeated from %q, want the sequence number", from)
+	}
+	b.bus.answer = nil
+	if from := b.deliver(batch.Records...); from != "" {
+		t.Errorf("repeated from %q", from)
+	}
+	b.eventsAre("Video Generation Rejected 8f1c:1767323045678:1")
 }
 
 // While the poison queue is away the shard waits at the record, and what was

@@ -27,6 +27,7 @@ type bench struct {
 	*reconcile.Handler
 	t       testing.TB
 	now     time.Time
+	written int
 	rules   job.Rules
 	table   *table
 	vendor  *vendor
@@ -105,6 +106,8 @@ func (b *bench) job(key string) job.Job {
 type table struct {
 	*memory.Table
 	onDue func(shard int) error
+	// lists are keys that the index has besides.
+	lists []string
 	onGet func(key string) error
 	onPut func(next, prev job.Job) error
 }
@@ -115,7 +118,13 @@ func (t *table) Due(ctx context.Context, shard int, at time.Time, limit int) ([]
 			return nil, err
 		}
 	}
-	return t.Table.Due(ctx, shard, at, limit)
+	due, err := t.Table.Due(ctx, shard, at, limit)
+	for _, key := range t.lists {
+		if store.Shard(key) == shard {
+			due = append(due, store.Due{Key: key, At: at})
+		}
+	}
+	return due, err
 }
 
 func (t *table) Get(ctx context.Context, key string) (job.Job, error) {
