@@ -56,7 +56,7 @@ func TestDocsSettingsAreNamedRight(t *testing.T) {
 			}
 		}
 		for _, match := range regexp.MustCompile(`SETTINGS="([^"]*)"`).FindAllStringSubmatch(text, -1) {
-			for _, word := range strings.Fields(match[1]) {
+			for word := range strings.FieldsSeq(match[1]) {
 				name, value, _ := strings.Cut(word, "=")
 				if _, err := stack.ParseSettings(map[string]any{name: value}); err != nil && name != "name" {
 					t.Errorf("%s sets %s: %v", paper, word, err)

@@ -16,6 +16,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 var update = flag.Bool("update", false, "write the tables of the README anew") //nolint:gochecknoglobals // a flag of the test binary
@@ -24,7 +26,7 @@ var update = flag.Bool("update", false, "write the tables of the README anew") /
 const top = ".."
 
 func papers() []string {
-	return []string{"README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"}
+	return []string{"README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "infra/RUNBOOK.md"}
 }
 
 func read(tb testing.TB, path string) string {
@@ -111,7 +113,7 @@ func TestDocsLinks(t *testing.T) {
 			if strings.Contains(match[1], "://") {
 				continue
 			}
-			if _, err := os.Stat(filepath.Join(top, match[1])); err != nil {
+			if _, err := os.Stat(filepath.Join(top, filepath.Dir(paper), match[1])); err != nil {
 				t.Errorf("%s links to %s: %v", paper, match[1], err)
 			}
 		}
@@ -151,7 +153,8 @@ func TestDocsTests(t *testing.T) {
 	named := regexp.MustCompile(`(-run )?\b((?:Test|Fuzz)[A-Z]\w*)`)
 	for _, paper := range papers() {
 		for _, match := range named.FindAllStringSubmatch(read(t, paper), -1) {
-			if isPattern := match[1] != ""; !exists[match[2]] && !(isPattern && anyBegins(exists, match[2])) {
+			isPattern := match[1] != ""
+			if found := exists[match[2]] || isPattern && anyBegins(exists, match[2]); !found {
 				t.Errorf("%s names %s, and there is no such test", paper, match[2])
 			}
 		}
@@ -164,6 +167,26 @@ func TestDocsTests(t *testing.T) {
 	}
 	for number := range faults {
 		t.Errorf("fault %s has a test, and no row in the README", number)
+	}
+}
+
+// The flags of the tests' own that the papers use are defined.
+func TestDocsFlags(t *testing.T) {
+	t.Parallel()
+	known := map[string]bool{"race": true, "run": true, "count": true}
+	sources(t, "_test.go", func(_, text string) {
+		for _, match := range regexp.MustCompile(`flag\.\w+\("([\w-]+)"`).FindAllStringSubmatch(text, -1) {
+			known[match[1]] = true
+		}
+	})
+	for _, paper := range papers() {
+		for _, command := range regexp.MustCompile(`go test [^`+"`"+`\n]*`).FindAllString(read(t, paper), -1) {
+			for _, match := range regexp.MustCompile(` -([\w-]+)`).FindAllStringSubmatch(command, -1) {
+				if !known[match[1]] {
+					t.Errorf("%s: %s: there is no flag -%s", paper, command, match[1])
+				}
+			}
+		}
 	}
 }
 
@@ -223,7 +246,7 @@ func generated(t *testing.T, name, want string) {
 		return
 	}
 	if !*update {
-		t.Errorf("the README's section %q is stale; run go test ./infra -run TestDocs -update. It is\n%s\nand should be\n%s", name, got, want)
+		t.Errorf("the README's section %q is stale; run go test ./infra -run TestDocs -update (-code +README):\n%s", name, cmp.Diff(want, got))
 		return
 	}
 	begin := "<!-- " + name + " -->\n"
