@@ -134,7 +134,7 @@ func lease(b *bench) {
 		b.t.Errorf("due at %v after %d looks at version %d, want %v, 1 and %d", first.DueAt, first.Looks, first.Version, want, j.Version)
 	}
 	b.stands(first)
-	_, err = store.Lease(b.t.Context(), b.Table, b.rules, j, now.Add(time.Millisecond))
+	_, err = store.Lease(b.t.Context(), b.Table, b.rules, j, now)
 	b.conflicts(err, first)
 	second, err := store.Lease(b.t.Context(), b.Table, b.rules, first, first.DueAt)
 	b.fails(err, nil)

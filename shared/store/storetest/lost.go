@@ -54,6 +54,11 @@ func lostAnswers(b *bench) {
 	b.put(accepted, claimed)
 	b.stands(accepted)
 
+	b.LoseAnswer(nothing)
+	accepted, err := store.Lease(b.t.Context(), b.Table, b.rules, accepted, b.clock.Now())
+	b.fails(err, nil)
+	b.stands(accepted)
+
 	full := jobtest.Full(b.t)
 	b.put(full, job.Job{})
 	next := full
