@@ -31,7 +31,12 @@ func newScreen(out *os.File, jobs []*tracked) *screen {
 	s.live = progress.NewWriter()
 	s.live.SetOutputWriter(out)
 	s.live.SetUpdateFrequency(200 * time.Millisecond)
-	s.live.Style().Visibility = progress.StyleVisibility{Tracker: false, Time: true}
+	s.live.SetTrackerPosition(progress.PositionRight)
+	s.live.SetSortBy(progress.SortByIndex)
+	style := s.live.Style()
+	style.Visibility = progress.StyleVisibility{Time: true}
+	style.Options.Separator, style.Options.DoneString, style.Options.ErrorString = "", "", " NOT AS EXPECTED"
+	style.Options.TimeInProgressPrecision, style.Options.TimeDonePrecision = 100*time.Millisecond, 100*time.Millisecond
 	for i, t := range jobs {
 		line := &progress.Tracker{Message: t.line(), Total: 1, Index: uint64(i)}
 		s.live.AppendTracker(line)
