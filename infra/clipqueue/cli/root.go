@@ -96,7 +96,10 @@ const (
 )
 
 // check is run before every command: what fails before it is a wrong command line.
-func (r *root) check(*cobra.Command, []string) error {
+func (r *root) check(c *cobra.Command, _ []string) error {
+	if err := c.ValidateFlagGroups(); err != nil {
+		return usage("%v", err)
+	}
 	if r.format == "" {
 		r.format = r.app.Getenv(envOutput)
 	}

@@ -138,7 +138,7 @@ func (t *teller) queued() {
 		t.known("it is tried again by %s", t.when(j.RetryAt))
 	}
 	if j.Attempt > 0 {
-		t.known("it was tried %s; the last time: %s", times(j.Attempt), t.lastWhy())
+		t.known("it was tried %s; what happened last: %s", times(j.Attempt), t.lastWhy())
 	}
 	t.known("if the vendor does not accept it by %s, it ends as expired", t.when(j.EnqueuedAt.Add(t.rules.QueuedFor)))
 	t.next("clipqueue doctor", "Nothing needs doing. If it waits for long, see what is wrong.")

@@ -33,6 +33,9 @@ func two(large int, unit string, small int, smallUnit string) string {
 // Distance is how far a time lies from now: "in 3m", "3m ago".
 func Distance(at, now time.Time) string {
 	d := at.Sub(now)
+	if d.Abs() < time.Second {
+		return "now"
+	}
 	if d > 0 {
 		return "in " + Span(d)
 	}
