@@ -26,10 +26,17 @@ func TestParseSettings(t *testing.T) {
 
 func TestChosenSettingsWin(t *testing.T) {
 	t.Parallel()
-	got := localSettings("http://127.0.0.1:1", map[string]string{"stage": "blue", "archiveTrustedOrigin": "http://127.0.0.1:2"})
+	got := localSettings("http://127.0.0.1:1/api/", map[string]string{"stage": "blue", "archiveTrustedOrigin": "http://127.0.0.1:2"})
 	if got["stage"] != "blue" || got["archiveTrustedOrigin"] != "http://127.0.0.1:2" ||
-		got["creativeaiUrl"] != "http://127.0.0.1:1" || got["local"] != "true" {
+		got["creativeaiUrl"] != "http://127.0.0.1:1/api" || got["local"] != "true" {
 		t.Errorf("settings are %v", got)
+	}
+}
+
+func TestVendorsVideosAreTrusted(t *testing.T) {
+	t.Parallel()
+	if got := localSettings("http://127.0.0.1:1/api/", nil)["archiveTrustedOrigin"]; got != "http://127.0.0.1:1" {
+		t.Errorf("the trusted origin is %q", got)
 	}
 }
 

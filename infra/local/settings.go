@@ -3,6 +3,7 @@ package local
 import (
 	"fmt"
 	"maps"
+	"net/url"
 	"runtime"
 	"strings"
 )
@@ -14,11 +15,21 @@ func localSettings(vendorURL string, chosen map[string]string) map[string]string
 	settings := map[string]string{
 		"local":                "true",
 		"architecture":         architecture(),
-		"creativeaiUrl":        vendorURL,
-		"archiveTrustedOrigin": vendorURL,
+		"creativeaiUrl":        strings.TrimRight(vendorURL, "/"),
+		"archiveTrustedOrigin": origin(vendorURL),
 	}
 	maps.Copy(settings, chosen)
 	return settings
+}
+
+// origin is the scheme and host of a URL; the URL itself if it has none, for the
+// stack to complain of.
+func origin(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return address
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 // architecture is this machine's, as AWS calls it.
