@@ -12,6 +12,8 @@ const (
 	patientWait  = time.Hour
 	// longestGate is the longest that an instance stays away from the vendor.
 	longestGate = 5 * time.Minute
+	// longestRest is the longest that an invocation waits for an open breaker.
+	longestRest = 30 * time.Second
 )
 
 // gate is the breaker and the pace of one instance. After an answer that was no
@@ -23,6 +25,8 @@ type gate struct {
 	next     time.Time
 	failures int
 	until    time.Time
+	// justOpened says that the batch at hand opened it.
+	justOpened bool
 }
 
 func newGate(perMinute float64, random func() float64) *gate {
@@ -56,6 +60,7 @@ func (g *gate) fail(now time.Time, atLeast time.Duration) time.Duration {
 	wait := jitter(min(firstWait<<min(g.failures, 10), longestGate), g.random())
 	wait = max(wait, min(atLeast, longestWait))
 	g.failures++
+	g.justOpened = true
 	g.until = now.Add(wait)
 	return wait
 }

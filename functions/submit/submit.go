@@ -104,6 +104,7 @@ type again struct{ after time.Duration }
 // wait of its own.
 func (h *Handler) Handle(ctx context.Context, batch lambda.SQSEvent) (lambda.SQSEventResponse, error) {
 	response := lambda.SQSEventResponse{BatchItemFailures: []lambda.SQSBatchItemFailure{}}
+	h.gate.justOpened = false
 	for _, m := range batch.Records {
 		back := h.safely(ctx, read(m, h.Now()))
 		if back == nil {
@@ -246,9 +247,11 @@ func (h *Handler) goBack(m message, atLeast time.Duration) *again {
 	return &again{after: max(atLeast, backoff(m.receives, h.Random()))}
 }
 
-// rest waits for the pace, when the invocation has the time for it.
+// rest waits for the pace, and for a breaker that another batch opened: handing
+// whole batches back meanwhile would drive a backlog into long waits. A batch
+// that opened it itself, or a long wait, goes back.
 func (h *Handler) rest(ctx context.Context, wait time.Duration) bool {
-	if h.gate.open() || !h.timeLeft(ctx, wait) {
+	if h.gate.open() && (h.gate.justOpened || wait > longestRest) || !h.timeLeft(ctx, wait) {
 		return false
 	}
 	timer := time.NewTimer(wait)

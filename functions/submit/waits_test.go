@@ -174,6 +174,41 @@ func TestBreaker(t *testing.T) {
 	}
 }
 
+// A batch that finds the breaker open waits for it, so that a backlog is not handed
+// back again and again; the batch that opened it, or a long wait, goes back.
+func TestBreakerRests(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(_ *submit.Settings, d *submit.Deps) { d.Now = time.Now })
+		b.vendor.answer = func(int, creativeai.Submission) creativeai.Outcome { return unknown() }
+		batch := func(ids ...string) []string {
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+			defer cancel()
+			var records []lambda.SQSMessage
+			for _, id := range ids {
+				records = append(records, b.message(id))
+			}
+			response, err := b.Handle(ctx, lambda.SQSEvent{Records: records})
+			return backOf(t, response, err)
+		}
+		start := time.Now()
+		if back := batch("j1", "j2"); len(back) != 1 || time.Since(start) != 0 {
+			t.Errorf("the batch that opened it: went back %v, after %v", back, time.Since(start))
+		}
+		b.vendor.answer = nil
+		if back := batch("j2", "j3"); len(back) != 0 || time.Since(start) != 5*time.Second {
+			t.Errorf("the next batch: went back %v, after %v", back, time.Since(start))
+		}
+		b.vendor.answer = func(int, creativeai.Submission) creativeai.Outcome { return notNow(time.Minute) }
+		batch("j4")
+		start = time.Now()
+		if back := batch("j5", "j6"); len(back) != 2 || time.Since(start) != 0 {
+			t.Errorf("a long wait: went back %v, after %v", back, time.Since(start))
+		}
+		b.postsAre(4)
+	})
+}
+
 // The breaker waits for the vendor's Retry-After, 15 minutes of it at most, and
 // else not longer than 5.
 func TestBreakerBounds(t *testing.T) {

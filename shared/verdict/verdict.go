@@ -44,7 +44,8 @@ func Of(g creativeai.Generation, at time.Time) (job.Verdict, bool) {
 	return v, true
 }
 
-// output keeps the vendor's URL as it was given, and says why it cannot be downloaded.
+// output keeps the vendor's URL as it was given, and says why there is nothing to
+// try. Whether http or an address may be downloaded from is the archive's to judge.
 func output(raw string) (given *string, problem string) {
 	switch {
 	case raw == "":
@@ -58,7 +59,7 @@ func output(raw string) (given *string, problem string) {
 		return &raw, "the vendor's output_url is not a URL"
 	case !u.IsAbs() || u.Host == "":
 		return &raw, "the vendor's output_url is not an absolute URL"
-	case !strings.EqualFold(u.Scheme, "https"):
+	case !strings.EqualFold(u.Scheme, "https") && !strings.EqualFold(u.Scheme, "http"):
 		return &raw, "the vendor's output_url is not https"
 	}
 	return &raw, ""
