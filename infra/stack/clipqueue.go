@@ -93,9 +93,9 @@ func newClipqueue(scope constructs.Construct, id string, d *Deployment) *Clipque
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	c := &Clipqueue{Construct: this}
 	c.Jobs = NewJobs(this, "Jobs", &JobsProps{Settings: d.Settings})
-	c.JobQueue = NewJobQueue(this, "JobQueue", d.Settings)
+	c.JobQueue = NewJobQueue(this, "JobQueue", &JobQueueProps{Settings: d.Settings})
 	c.Vendor = NewVendor(this, "Vendor", &VendorProps{Settings: d.Settings})
-	c.Bus = NewVideoBus(this, "VideoBus")
+	c.Bus = NewVideoBus(this, "VideoBus", &VideoBusProps{Settings: d.Settings})
 	c.Webhook = NewWebhook(this, "Webhook", &WebhookProps{Deployment: d, Jobs: c.Jobs, Vendor: c.Vendor})
 	c.PollLoop = NewPollLoop(this, "PollLoop", &PollLoopProps{Deployment: d, Jobs: c.Jobs, Vendor: c.Vendor})
 	c.Submit = NewSubmit(this, "Submit", &SubmitProps{
@@ -122,6 +122,9 @@ func (c *Clipqueue) AddOutputs(stack awscdk.Stack) {
 	output("TableName", *c.Jobs.Table.TableName(), "Table that keeps the account of every job")
 	output("ApiKeySecretArn", *c.Vendor.Secret.Ref(), "Secret that takes the key of the CreativeAI API")
 	output("PollStateMachineArn", *c.PollLoop.StateMachine.StateMachineArn(), "Workflow that polls one generation")
+	if c.Webhook.DomainTarget != "" {
+		output("WebhookDomainTarget", c.Webhook.DomainTarget, "Where the webhook's host name must point, as an alias or CNAME")
+	}
 	if c.Archive != nil {
 		output("ArchiveBucketName", *c.Archive.Bucket.BucketName(), "Bucket of finished videos")
 	}

@@ -1,6 +1,9 @@
 package stack
 
 import (
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -40,16 +43,29 @@ type JobQueue struct {
 	DeadLetters *DeadLetters
 }
 
+// JobQueueProps of [NewJobQueue].
+type JobQueueProps struct{ Settings *Settings }
+
 // NewJobQueue makes the queue of prompts and its dead-letter queue.
-func NewJobQueue(scope constructs.Construct, id string, s *Settings) *JobQueue {
+func NewJobQueue(scope constructs.Construct, id string, props *JobQueueProps) *JobQueue {
 	this := constructs.NewConstruct(scope, jsii.String(id))
+	s := props.Settings
 	dead := newDeadLetters(this, "DeadLetters", s)
-	return &JobQueue{Construct: this, DeadLetters: dead, Queue: newQueue(this, "Queue", s, &awssqs.QueueProps{
+	queue := newQueue(this, "Queue", s, &awssqs.QueueProps{
 		VisibilityTimeout: seconds(jobQueueVisibility),
 		// A job waits by being received again, so this is never reached by
 		// waiting alone: see the backoff of the submit function.
 		DeadLetterQueue: &awssqs.DeadLetterQueue{Queue: dead.Queue, MaxReceiveCount: jsii.Number(1000)},
-	})}
+	})
+	for account := range strings.SplitSeq(s.ProducerAccounts, ",") {
+		if account != "" {
+			queue.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+				Principals: &[]awsiam.IPrincipal{awsiam.NewAccountPrincipal(account)},
+				Actions:    jsii.Strings("sqs:SendMessage", "sqs:GetQueueUrl"), Resources: &[]*string{queue.QueueArn()},
+			}))
+		}
+	}
+	return &JobQueue{Construct: this, Queue: queue, DeadLetters: dead}
 }
 
 // Feed calls fn with the prompts, in at most concurrency copies at once.

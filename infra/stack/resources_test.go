@@ -238,6 +238,56 @@ func TestOutputs(t *testing.T) {
 	}
 }
 
+func TestWebhookMayHaveANameOfItsOwn(t *testing.T) {
+	const certificate = "arn:aws:acm:eu-central-1:111111111111:certificate/1a-2b"
+	tpl := synth(t, func(s *Settings) { s.WebhookDomain, s.WebhookCertificateARN = "hooks.example.com", certificate })
+	const url = "https://hooks.example.com/webhooks/creativeai"
+	if got := tpl.environment(t, "submit")["WEBHOOK_URL"]; got != url || tpl.Outputs["WebhookUrl"].Value != url {
+		t.Errorf("callbacks are asked for at %s, the output is %v, want %s", got, tpl.Outputs["WebhookUrl"].Value, url)
+	}
+	if got := readable(tpl.Outputs["WebhookDomainTarget"].Value); got != "WebhookDomain.RegionalDomainName" {
+		t.Errorf("the name must point at %s", got)
+	}
+	domain := dig[[]any](t, tpl.one(t, "AWS::ApiGatewayV2::DomainName", "Clipqueue").Properties, "DomainNameConfigurations")[0]
+	if want := any(map[string]any{"CertificateArn": certificate, "EndpointType": "REGIONAL", "SecurityPolicy": "TLS_1_2"}); !cmp.Equal(domain, want) {
+		t.Errorf("the domain is %v, want %v", domain, want)
+	}
+	mapping := tpl.one(t, "AWS::ApiGatewayV2::ApiMapping", "Clipqueue").Properties
+	if readable(mapping["ApiId"]) != "WebhookApi" || readable(mapping["Stage"]) != "WebhookStage" || readable(mapping["DomainName"]) != "WebhookDomain" {
+		t.Errorf("the mapping is %v", mapping)
+	}
+}
+
+func TestOtherAccountsMaySendOnlyWhenNamed(t *testing.T) {
+	policy := func(accounts string) string {
+		tpl := synth(t, func(s *Settings) { s.ProducerAccounts = accounts })
+		text, err := json.Marshal(tpl.named(t, "AWS::SQS::QueuePolicy", "JobQueuePolicy").Properties)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	if got := policy(""); strings.Contains(got, "Allow") {
+		t.Errorf("without producers the queue allows %s", got)
+	}
+	got := policy("111111111111,222222222222")
+	for _, want := range []string{`"Action":["sqs:GetQueueUrl","sqs:SendMessage"]`, ":iam::111111111111:root", ":iam::222222222222:root"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the queue's policy lacks %s: %s", want, got)
+		}
+	}
+}
+
+func TestEventsAreArchivedWhenAsked(t *testing.T) {
+	archive := synth(t, func(s *Settings) { s.EventArchiveDays = 90 }).one(t, "AWS::Events::Archive", "ClipqueueVideoBus").Properties
+	if archive["RetentionDays"] != 90.0 || readable(archive["SourceArn"]) != "VideoBus.Arn" {
+		t.Errorf("the archive is %v", archive)
+	}
+	if others := synth(t, nil).ofType("AWS::Events::Archive"); len(others) > 0 {
+		t.Errorf("unasked there is %v", others)
+	}
+}
+
 func TestWithoutArchiveThereIsNoneOfIt(t *testing.T) {
 	tpl := synth(t, func(s *Settings) { s.Archive = false })
 	for id := range tpl.Resources {

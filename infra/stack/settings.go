@@ -37,8 +37,13 @@ type Settings struct {
 	PollSlowEvery     time.Duration
 	PollHandOverAfter time.Duration
 
-	WebhookRate  int
-	WebhookBurst int
+	WebhookRate           int
+	WebhookBurst          int
+	WebhookDomain         string
+	WebhookCertificateARN string
+
+	ProducerAccounts string
+	EventArchiveDays int
 
 	Archive               bool
 	ArchiveMaxBytes       int

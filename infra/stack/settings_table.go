@@ -91,8 +91,16 @@ func (s *Settings) operationsTable() []Setting {
 	return []Setting{
 		flag("retainData", &s.RetainData, true, "Keep the table and the bucket when the stack is destroyed."),
 		flag("pointInTimeRecovery", &s.PointInTimeRecovery, true, "Continuous backups of the table."),
+		pattern("producerAccounts", &s.ProducerAccounts, "", "account ids of 12 digits with commas between them", `^\d{12}(,\d{12})*$`,
+			"Other AWS accounts that may put prompts on the queue."),
+		number("eventArchiveDays", &s.EventArchiveDays, 0, 0, 3650, "days",
+			"How long the bus keeps events for a replay; 0 keeps none. Not for a local deployment."),
 		number("webhookRate", &s.WebhookRate, 500, 1, 10_000, "requests a second", "Throttle of the webhook, steady."),
 		number("webhookBurst", &s.WebhookBurst, 500, 1, 5000, "requests", "Throttle of the webhook, at once."),
+		pattern("webhookDomain", &s.WebhookDomain, "", "a host name", `^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$`,
+			"Host name of your own for the webhook, with webhookCertificateArn; point it at the output WebhookDomainTarget."),
+		pattern("webhookCertificateArn", &s.WebhookCertificateARN, "", "the ARN of an ACM certificate", `^arn:[a-z-]+:acm:[a-z0-9-]+:\d{12}:certificate/[\w-]+$`,
+			"Certificate of webhookDomain, in the stack's region."),
 		pattern("alarmEmail", &s.AlarmEmail, "", "an e-mail address", `^[^@\s]+@[^@\s]+\.[^@\s]+$`,
 			"Who is told of alarms; must confirm a first mail. Without it the topic of alarms has no subscriber."),
 		choice("logLevel", &s.LogLevel, "Least level that is logged.", "INFO", "DEBUG", "WARN", "ERROR"),
@@ -144,6 +152,8 @@ func (s *Settings) contradictions() []string {
 	refuse(s.ArchiveTransitionDays > 0 && s.ArchiveTransitionDays < 30, "archiveTransitionDays is %d: want 0 or at least 30", s.ArchiveTransitionDays)
 	refuse(s.ArchiveExpiryDays > 0 && s.ArchiveExpiryDays <= s.ArchiveTransitionDays, "archiveExpiryDays is %d: want 0 or more than archiveTransitionDays, which is %d", s.ArchiveExpiryDays, s.ArchiveTransitionDays)
 	refuse(s.Submit.ReservedConcurrency > 0 && s.Submit.ReservedConcurrency < s.MaxConcurrency, "submitReserved is %d: want 0 or at least maxConcurrency, which is %d", s.Submit.ReservedConcurrency, s.MaxConcurrency)
+	refuse((s.WebhookDomain == "") != (s.WebhookCertificateARN == ""), "webhookDomain is %q and webhookCertificateArn is %q: want both or neither", s.WebhookDomain, s.WebhookCertificateARN)
+	refuse(s.Local && s.EventArchiveDays > 0, "eventArchiveDays is %d: the local engine keeps no events, want 0", s.EventArchiveDays)
 	refuse(!s.Local && s.ArchiveTrustedOrigin != "", "archiveTrustedOrigin is %q: only a local deployment may set it", s.ArchiveTrustedOrigin)
 	refuse(!s.Local && !strings.HasPrefix(s.CreativeAIURL, "https://"), "creativeaiUrl is %q: want https, since it is sent the key", s.CreativeAIURL)
 	return problems

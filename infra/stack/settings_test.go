@@ -81,6 +81,15 @@ func TestWrongSettingsAreRefusedByName(t *testing.T) {
 			map[string]any{"submitReserved": "3"},
 			[]string{"submitReserved is 3: want 0 or at least maxConcurrency, which is 4"},
 		},
+		"domain without certificate": {
+			map[string]any{"webhookDomain": "hooks.example.com"},
+			[]string{`webhookDomain is "hooks.example.com" and webhookCertificateArn is "": want both or neither`},
+		},
+		"not an account": {
+			map[string]any{"producerAccounts": "111111111111, 222222222222"},
+			[]string{"producerAccounts is \"111111111111, 222222222222\": want account ids of 12 digits with commas between them"},
+		},
+		"event archive on the engine": {map[string]any{"local": true, "eventArchiveDays": 7.0}, []string{"the local engine keeps no events"}},
 		"trusted origin outside": {
 			map[string]any{"archiveTrustedOrigin": "http://127.0.0.1:1"},
 			[]string{"only a local deployment may set it"},
@@ -181,5 +190,61 @@ func TestDurationsReadBack(t *testing.T) {
 		if got, err := parseDuration(text); err == nil {
 			t.Errorf("%q is read as %v, want an error", text, got)
 		}
+	}
+}
+
+// lowest and highest are every setting at an end of its range, as far as the
+// settings go together.
+func lowest() map[string]any {
+	return map[string]any{
+		"stage": "a", "architecture": "arm64", "creativeaiUrl": "https://a.b", "defaultDelivery": "poll", "maxConcurrency": "2", "submitsPerMinute": "0",
+		"submitTimeout": "1s", "claimFor": "2s", "firstLookAfter": "2s", "queuedFor": "1m", "unconfirmedFor": "10s", "processingFor": "10s",
+		"recordDays": "45", "reconcileEvery": "1m", "pollFirstWait": "1s", "pollEvery": "1s", "pollSlowAfter": "1s", "pollSlowEvery": "1s",
+		"pollHandOverAfter": "2s", "webhookRate": "1", "webhookBurst": "1", "archive": "false", "archiveMaxBytes": "1000000", "archiveTimeout": "10s",
+		"archiveUrlFor": "0s", "archiveTransitionDays": "0", "archiveExpiryDays": "0", "archiveTrustedOrigin": "", "retainData": "false",
+		"pointInTimeRecovery": "false", "alarmEmail": "", "logLevel": "DEBUG", "logRetentionDays": "1", "tracing": "false", "local": "false",
+		"webhookDomain": "", "webhookCertificateArn": "", "producerAccounts": "", "eventArchiveDays": "0",
+		"submitMemory": "128", "webhookMemory": "128", "pollMemory": "128", "reconcileMemory": "128", "publishMemory": "128", "archiveMemory": "128",
+		"submitReserved": "0", "webhookReserved": "0", "pollReserved": "0", "reconcileReserved": "0", "publishReserved": "0", "archiveReserved": "0",
+	}
+}
+
+func highest() map[string]any {
+	return map[string]any{
+		"stage": "a2345678901234567890", "architecture": "x86_64", "creativeaiUrl": "https://api.example.com:8443/v2", "defaultDelivery": "webhook",
+		"maxConcurrency": "1000", "submitsPerMinute": "100000", "submitTimeout": "90s", "claimFor": "10m", "firstLookAfter": "1h", "queuedFor": "13d",
+		"unconfirmedFor": "1d", "processingFor": "1d", "recordDays": "3650", "reconcileEvery": "15m", "pollFirstWait": "3m", "pollEvery": "1m",
+		"pollSlowAfter": "4m", "pollSlowEvery": "1m", "pollHandOverAfter": "4m", "webhookRate": "10000", "webhookBurst": "5000", "archive": "true",
+		"archiveMaxBytes": "50000000000", "archiveTimeout": "14m", "archiveUrlFor": "12h", "archiveTransitionDays": "3649", "archiveExpiryDays": "3650",
+		"archiveTrustedOrigin": "", "retainData": "true", "pointInTimeRecovery": "true", "alarmEmail": "ops@example.com", "logLevel": "ERROR",
+		"logRetentionDays": "3653", "tracing": "true", "local": "false", "webhookDomain": "hooks.example.com",
+		"webhookCertificateArn": "arn:aws:acm:us-east-1:111111111111:certificate/1-2", "producerAccounts": "111111111111,222222222222", "eventArchiveDays": "3650",
+		"submitMemory": "10240", "webhookMemory": "10240", "pollMemory": "10240", "reconcileMemory": "10240", "publishMemory": "10240", "archiveMemory": "10240",
+		"submitReserved": "1000", "webhookReserved": "1000", "pollReserved": "1000", "reconcileReserved": "1000", "publishReserved": "1000", "archiveReserved": "1000",
+	}
+}
+
+func TestTheEndsOfEachRangeMakeATemplate(t *testing.T) {
+	for name, context := range map[string]map[string]any{"lowest": lowest(), "highest": highest()} {
+		t.Run(name, func(t *testing.T) {
+			settings, err := ParseSettings(context)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, setting := range settings.Table() {
+				if _, there := context[setting.Name]; !there {
+					t.Errorf("%s is not tried", setting.Name)
+				}
+			}
+			tpl := synth(t, func(s *Settings) { *s = settings })
+			for _, function := range functionNames() {
+				if function == "archive" && !settings.Archive {
+					continue
+				}
+				if limit, _ := tpl.function(t, function).Properties["Timeout"].(float64); limit > 900 {
+					t.Errorf("%s may run for %v s, Lambda's limit is 900", function, limit)
+				}
+			}
+		})
 	}
 }

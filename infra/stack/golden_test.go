@@ -1,0 +1,142 @@
+//go:build !race
+
+package stack
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const goldenPath = "testdata/template.golden.json"
+
+// The golden template shows what a change does to what is deployed. Read its
+// diff before you commit it: a resource whose id changes is made anew.
+//
+//	UPDATE_GOLDEN=1 go test ./infra/stack -run Golden
+func TestGoldenTemplate(t *testing.T) {
+	got := synth(t, nil)
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		data, err := json.MarshalIndent(got, "", "  ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, goldenPath, string(data)+"\n")
+		return
+	}
+	data, err := os.ReadFile(goldenPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want template
+	if err := json.Unmarshal(data, &want); err != nil {
+		t.Fatal(err)
+	}
+	for id, r := range want.Resources {
+		switch now, there := got.Resources[id]; {
+		case !there:
+			t.Errorf("%s (%s) is gone: a deploy deletes it", id, r.Type)
+		case !cmp.Equal(r, now):
+			t.Errorf("%s (%s) changes (-golden +now):\n%s", id, r.Type, cmp.Diff(r, now))
+		}
+	}
+	for id, r := range got.Resources {
+		if _, there := want.Resources[id]; !there {
+			t.Errorf("%s (%s) is new: a deploy makes it", id, r.Type)
+		}
+	}
+	if diff := cmp.Diff(want.Outputs, got.Outputs); diff != "" {
+		t.Errorf("outputs change (-golden +now):\n%s", diff)
+	}
+}
+
+// What holds data, or a name that others know, must never be made anew. Its
+// logical id is written down here, apart from the golden file, and so are the
+// properties that make CloudFormation replace it; nil is "not set". Source: the
+// "Update requires: Replacement" of each property in the CloudFormation
+// template reference.
+func TestWhatHoldsStateIsNeverReplaced(t *testing.T) {
+	type fixed map[string]any
+	queue := fixed{"QueueName": nil, "FifoQueue": nil}
+	pk := []any{map[string]any{"AttributeName": "pk", "KeyType": "HASH"}}
+	want := map[string]struct {
+		kind       string
+		properties fixed
+	}{
+		"ClipqueueJobsTable79DB4C68":            {"AWS::DynamoDB::GlobalTable", fixed{"TableName": nil, "KeySchema": pk, "LocalSecondaryIndexes": nil}},
+		"ClipqueueArchiveBucket97526DD7":        {"AWS::S3::Bucket", fixed{"BucketName": nil}},
+		"ClipqueueJobQueueA4D515CC":             {"AWS::SQS::Queue", queue},
+		"ClipqueueJobQueueDeadLetters68960C4E":  {"AWS::SQS::Queue", queue},
+		"ClipqueueArchiveQueue8BFBEA4D":         {"AWS::SQS::Queue", queue},
+		"ClipqueueArchiveDeadLetters751D96E9":   {"AWS::SQS::Queue", queue},
+		"ClipqueueReconcileDeadLettersEDA5AEE5": {"AWS::SQS::Queue", queue},
+		"ClipqueuePublishFailures6757CD2F":      {"AWS::SQS::Queue", queue},
+		"ClipqueuePublishPoison0B09C334":        {"AWS::SQS::Queue", queue},
+		"ClipqueueVendorApiKey6A1DC662":         {"AWS::SecretsManager::Secret", fixed{"Name": "Clipqueue-main-Clipqueue-96B887FE/creativeai-api-key"}},
+		"ClipqueueVideoBusF9E8AE50":             {"AWS::Events::EventBus", fixed{"Name": "Clipqueue-main-Clipqueue-VideoBus-23004567"}},
+		"ClipqueueWebhookApiB776750D":           {"AWS::ApiGatewayV2::Api", fixed{"ProtocolType": "HTTP"}},
+		"ClipqueueWebhookStageC63CC065":         {"AWS::ApiGatewayV2::Stage", fixed{"StageName": "$default"}},
+		"ClipqueuePollLoop4F7E8F55":             {"AWS::StepFunctions::StateMachine", fixed{"StateMachineName": nil, "StateMachineType": "EXPRESS"}},
+		"ClipqueueAlarmsTopic7F306CB0":          {"AWS::SNS::Topic", fixed{"TopicName": nil, "FifoTopic": nil}},
+	}
+	tpl := synth(t, nil)
+	for id, w := range want {
+		r, there := tpl.Resources[id]
+		if !there || r.Type != w.kind {
+			t.Errorf("%s is not a %s any more, but %q: a deploy would make it anew and lose what it holds", id, w.kind, r.Type)
+			continue
+		}
+		for name, value := range w.properties {
+			if !cmp.Equal(r.Properties[name], value) {
+				t.Errorf("%s of %s is %v, and was %v: that replaces it", name, id, r.Properties[name], value)
+			}
+		}
+	}
+	for _, kind := range []string{
+		"AWS::DynamoDB::GlobalTable", "AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::SecretsManager::Secret", "AWS::Events::EventBus",
+		"AWS::ApiGatewayV2::Api", "AWS::StepFunctions::StateMachine", "AWS::SNS::Topic",
+	} {
+		for id := range tpl.ofType(kind) {
+			if _, known := want[id]; !known {
+				t.Errorf("%s (%s) holds state: write it down here", id, kind)
+			}
+		}
+	}
+}
+
+// Nothing may differ from synth to synth, or every deploy would change things.
+func TestSynthIsRepeatable(t *testing.T) {
+	if diff := cmp.Diff(synth(t, nil), synth(t, nil)); diff != "" {
+		t.Errorf("two templates of the same settings differ:\n%s", diff)
+	}
+}
+
+// Two bundles in one account and region must not meet.
+func TestStagesShareNoName(t *testing.T) {
+	names := func(stage string) map[string]bool {
+		out := map[string]bool{}
+		for _, r := range synth(t, func(s *Settings) { s.Stage = stage }).Resources {
+			for _, property := range []string{"Name", "TableName", "QueueName", "BucketName", "FunctionName", "LogGroupName", "AlarmName", "DashboardName", "TopicName", "StateMachineName"} {
+				if name, ok := r.Properties[property].(string); ok {
+					out[name] = true
+				}
+			}
+		}
+		return out
+	}
+	blue, green := names("blue"), names("green")
+	if len(blue) < 5 {
+		t.Errorf("only %d names were found: %v", len(blue), sortedKeys(blue))
+	}
+	for name := range blue {
+		if green[name] {
+			t.Errorf("both stages have %s", name)
+		}
+		if strings.Contains(name, "main") {
+			t.Errorf("%s is named after another stage", name)
+		}
+	}
+}
