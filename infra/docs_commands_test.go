@@ -58,7 +58,7 @@ func TestDocsCommandLines(t *testing.T) {
 				t.Errorf("%s says clipqueue %s, and its help is of another command:\n%s", paper, match[1], text)
 			}
 			for _, flag := range words {
-				if name, _, _ := strings.Cut(flag, "="); strings.HasPrefix(name, "-") && !strings.Contains(text, name) {
+				if name, _, _ := strings.Cut(flag, "="); strings.HasPrefix(name, "-") && !regexp.MustCompile(name+`[^\w-]`).MatchString(text) {
 					t.Errorf("%s says clipqueue %s, and there is no flag %s", paper, match[1], name)
 				}
 			}
