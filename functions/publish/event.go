@@ -33,6 +33,8 @@ type Entry struct {
 	Detail []byte
 	// Version is the job's version that owes the event.
 	Version int64
+	// Again says that it is a repeat, which counts for nothing.
+	Again bool
 }
 
 // Entries are the events that a job owes, oldest first.
@@ -47,7 +49,7 @@ func Entries(j job.Job) ([]Entry, error) {
 		if err != nil {
 			return nil, fmt.Errorf("make the event %q of %s, version %d: %w", o.Type, j.Key(), o.Version, err)
 		}
-		entries = append(entries, Entry{DetailType: o.Type, Time: o.At, Detail: detail, Version: o.Version})
+		entries = append(entries, Entry{DetailType: o.Type, Time: o.At, Detail: detail, Version: o.Version, Again: o.Again})
 	}
 	return entries, nil
 }

@@ -149,7 +149,7 @@ func (h *Handler) count(ctx context.Context, p parcel) {
 		events.TypeRejected: env.MetricRejected, events.TypeExpired: env.MetricExpired,
 		events.TypeArchived: env.MetricArchived, events.TypeArchiveFailed: env.MetricArchiveFailed,
 	}[p.entry.DetailType]
-	if name == "" {
+	if name == "" || p.entry.Again {
 		return
 	}
 	h.Metrics.Count(name, 1)

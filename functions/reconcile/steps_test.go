@@ -51,8 +51,8 @@ func TestSteps(t *testing.T) {
 		{"processing, its deadline, 404", "processing", answered + hour, notFound, job.Expired, 1, 0, expired},
 		{"processing, its deadline, vendor down", "processing", answered + hour, down, job.Expired, 1, 0, expired},
 		{"processing, its deadline, done", "processing", answered + hour, says("completed"), job.Completed, 1, 0, completed},
-		{"queued, its message may come", "queued", claimed + 30*time.Minute - 1, none, job.Queued, 0, 0, ""},
-		{"queued, its message is lost", "queued", claimed + 30*time.Minute, none, job.Queued, 0, 1, ""},
+		{"queued, its message may come", "queued", claimed + 2*hour - 1, none, job.Queued, 0, 0, ""},
+		{"queued, its message is lost", "queued", claimed + 2*hour, none, job.Queued, 0, 1, ""},
 		{"queued, not yet its deadline", "queued", 7*day - time.Second - 1, none, job.Queued, 0, 1, ""},
 		{"queued, its deadline", "queued", 7*day - time.Second, none, job.Expired, 0, 0, expired},
 		{"completed, not published", "completed", 0, none, job.Completed, 0, 0, ""},
@@ -127,7 +127,7 @@ func TestMessageAgain(t *testing.T) {
 	j := jobtest.At(t, b.rules, "j1", "queued")
 	j.Request, j.PayloadHash = r.Text, r.Hash
 	b.write(j)
-	b.now = j.RetryAt.Add(hour)
+	b.now = j.RetryAt.Add(3 * hour)
 	b.run()
 	if len(b.queue.sent) != 1 {
 		t.Fatalf("%d messages", len(b.queue.sent))
@@ -142,7 +142,7 @@ func TestMessageAgain(t *testing.T) {
 func TestMessageNotSent(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	b.put("queued", "j1", hour)
+	b.put("queued", "j1", 3*hour)
 	b.queue.err = errAway
 	if err := b.Handle(t.Context()); !errors.Is(err, errAway) || !strings.Contains(err.Error(), "job#j1") {
 		t.Errorf("error %v, want one that names the job", err)

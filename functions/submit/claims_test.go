@@ -437,3 +437,21 @@ func TestTooOldButKnown(t *testing.T) {
 	b.stateIs("j1", job.Processing)
 	b.postsAre(1)
 }
+
+// The vendor gives two jobs the same generation id: the first keeps it, the other
+// is told from the log and the alarm's metric, and waits for a callback of its own.
+func TestFault36_OneGenerationForTwoJobs(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.vendor.answer = func(int, creativeai.Submission) creativeai.Outcome { return accepted(7) }
+	b.deliver(b.message("j1"), b.message("j2"))
+	b.stateIs("j1", job.Processing)
+	b.stateIs("j2", job.Unconfirmed)
+	b.postsAre(2)
+	if got := b.job("j2").GenerationID; got != "" {
+		t.Errorf("j2 has generation %q, want none", got)
+	}
+	if b.sums(env.MetricContradiction) != 1 {
+		t.Errorf("the alarm's metric is %v, want 1", b.sums(env.MetricContradiction))
+	}
+}

@@ -68,6 +68,12 @@ func (h *Handler) submission(j job.Job, r events.Request) creativeai.Submission 
 func (h *Handler) accept(ctx context.Context, log *slog.Logger, j job.Job, g creativeai.Generation) *again {
 	now := h.Now()
 	h.Metrics.Count(env.MetricSubmitted, 1)
+	if owner := h.given.to(g.ID, j.ID); owner != j.ID {
+		h.Metrics.Count(env.MetricContradiction, 1)
+		log.ErrorContext(ctx, "the vendor gave one generation id to two jobs; the first keeps it",
+			slog.String("generation_id", g.ID), slog.String("first_job_id", owner))
+		return h.loseAnswer(ctx, log, j, "the vendor gave its generation id to job "+owner+" too")
+	}
 	charge := job.Charge{ModelActual: g.ModelActual, Credits: g.Credits, FailoverUsed: g.FailoverUsed}
 	log = log.With(slog.String("generation_id", g.ID))
 	after, err := store.Transition(ctx, h.Jobs, h.settings.Rules, j,

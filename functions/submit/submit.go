@@ -72,6 +72,7 @@ type Handler struct {
 	Deps
 	settings Settings
 	gate     *gate
+	given    given
 }
 
 // New checks what it is given.
@@ -87,7 +88,7 @@ func New(s Settings, d Deps) (*Handler, error) {
 	if err := s.Rules.Validate(); err != nil {
 		return nil, fmt.Errorf("submit: %w", err)
 	}
-	return &Handler{Deps: d, settings: s, gate: newGate(s.PerMinute, d.Random)}, nil
+	return &Handler{Deps: d, settings: s, gate: newGate(s.PerMinute, d.Random), given: given{}}, nil
 }
 
 // message is one queue message, with what SQS knows of it.

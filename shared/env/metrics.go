@@ -46,7 +46,7 @@ const (
 
 	// MetricQueueTime is the time from a message's arrival to its claim, in milliseconds.
 	MetricQueueTime = "QueueTime"
-	// MetricVendorTime is the time from acceptance to verdict, in milliseconds.
+	// MetricVendorTime is the time from the claim, which the POST follows, to the verdict, in milliseconds.
 	MetricVendorTime = "VendorTime"
 	// MetricTotalTime is the time from a message's arrival to its verdict, in milliseconds.
 	MetricTotalTime = "TotalTime"

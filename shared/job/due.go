@@ -7,9 +7,13 @@ const (
 	firstInterval   = time.Minute
 	longestInterval = 15 * time.Minute
 	// A queued job has a message on the queue, and a finished video one on the
-	// archive's; SQS rarely loses them, so they are repeated only after long.
-	firstRequeue   = 30 * time.Minute
-	longestRequeue = 6 * time.Hour
+	// archive's; SQS rarely loses them, so they are repeated only after long. A
+	// job's message is turned away unseen while the vendor is left alone, so it
+	// may well be late.
+	firstRequeue   = 2 * time.Hour
+	longestRequeue = 12 * time.Hour
+	firstNudge     = 30 * time.Minute
+	longestNudge   = 6 * time.Hour
 	// archiveGivesUp is how long a video is tried for.
 	archiveGivesUp = 7 * 24 * time.Hour
 )
@@ -49,7 +53,7 @@ func (r Rules) NextLook(j Job, now time.Time) (time.Time, bool) {
 	case Unconfirmed, Processing:
 	case Completed, Failed, Rejected:
 		if len(j.Owed) == 0 {
-			next = now.Add(interval(j.Looks, firstRequeue, longestRequeue))
+			next = now.Add(interval(j.Looks, firstNudge, longestNudge))
 		}
 		return next, len(j.Owed) > 0 || j.Archive.State == ArchivePending
 	case Expired:
@@ -73,7 +77,7 @@ func (r Rules) NeedsMessage(j Job, now time.Time) bool {
 // NeedsArchiving says whether the archive should have stored a video long ago.
 func (r Rules) NeedsArchiving(j Job, now time.Time) bool {
 	return j.State == Completed && j.Archive.State == ArchivePending && len(j.Owed) == 0 &&
-		!now.Before(j.SettledAt.Add(firstRequeue))
+		!now.Before(j.SettledAt.Add(firstNudge))
 }
 
 // Published is the job once the events it owes are on the bus.

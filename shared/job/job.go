@@ -208,6 +208,8 @@ type Owed struct {
 	MayBeCharged bool
 	// Message belongs to an expiry too, so that a later verdict does not take it away.
 	Message string
+	// Again says that it was on the bus before, and is only repeated.
+	Again bool
 }
 
 // Key tells jobs and rejections apart in one table: "job#<id>" or "rejection#<id>".

@@ -375,7 +375,9 @@ func (r Rules) republish(j Job) (Job, error) {
 	}
 	for _, step := range j.History {
 		if step.State == Completed {
-			j.Owed = append(slices.Clone(j.Owed), Owed{Version: step.Version, Type: events.TypeCompleted, At: step.At})
+			j.Owed = append(slices.Clone(j.Owed), Owed{
+				Version: step.Version, Type: events.TypeCompleted, At: step.At, Again: true,
+			})
 			return j, nil
 		}
 	}

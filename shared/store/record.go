@@ -109,6 +109,7 @@ type owed struct {
 	Stage        string `dynamodbav:"stage,omitempty"`
 	MayBeCharged bool   `dynamodbav:"may_be_charged,omitempty"`
 	Message      string `dynamodbav:"message,omitempty"`
+	Again        bool   `dynamodbav:"again,omitempty"`
 }
 
 // encode is the row of a job.
@@ -240,7 +241,7 @@ func toOwed(in []job.Owed) []owed {
 	for i, o := range in {
 		out[i] = owed{
 			Version: o.Version, Type: string(o.Type), At: millis(o.At), Stage: string(o.Stage),
-			MayBeCharged: o.MayBeCharged, Message: o.Message,
+			MayBeCharged: o.MayBeCharged, Message: o.Message, Again: o.Again,
 		}
 	}
 	return out
@@ -254,7 +255,7 @@ func fromOwed(in []owed, version int64) []job.Owed {
 		}
 		out = append(out, job.Owed{
 			Version: o.Version, Type: events.DetailType(o.Type), At: fromMillis(o.At), Stage: job.State(o.Stage),
-			MayBeCharged: o.MayBeCharged, Message: o.Message,
+			MayBeCharged: o.MayBeCharged, Message: o.Message, Again: o.Again,
 		})
 	}
 	return out
