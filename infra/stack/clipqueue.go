@@ -30,6 +30,8 @@ type Clipqueue struct {
 	Archive   *Archive
 	Alarms    *Alarms
 	Dashboard awscloudwatch.Dashboard
+	// Operators is nil unless the setting operatorPolicies is on.
+	Operators *Operators
 }
 
 // named is a function with its name, as people know it.
@@ -108,6 +110,9 @@ func newClipqueue(scope constructs.Construct, id string, d *Deployment) *Clipque
 	}
 	c.Alarms = NewAlarms(this, "Alarms", &AlarmsProps{Settings: d.Settings, Bundle: c})
 	c.Dashboard = newDashboard(this, c, d.Settings)
+	if d.Settings.OperatorPolicies {
+		c.Operators = NewOperators(this, "Operators", &OperatorsProps{Bundle: c})
+	}
 	return c
 }
 
@@ -124,6 +129,10 @@ func (c *Clipqueue) AddOutputs(stack awscdk.Stack) {
 	output("PollStateMachineArn", *c.PollLoop.StateMachine.StateMachineArn(), "Workflow that polls one generation")
 	if c.Webhook.DomainTarget != "" {
 		output("WebhookDomainTarget", c.Webhook.DomainTarget, "Where the webhook's host name must point, as an alias or CNAME")
+	}
+	if c.Operators != nil {
+		output("ReaderPolicyArn", *c.Operators.Reader.ManagedPolicyArn(), "Policy for people who may look")
+		output("OperatorPolicyArn", *c.Operators.Operator.ManagedPolicyArn(), "Policy for people who may change things, on top of the reader's")
 	}
 	if c.Archive != nil {
 		output("ArchiveBucketName", *c.Archive.Bucket.BucketName(), "Bucket of finished videos")

@@ -77,9 +77,7 @@ func newFunction(scope constructs.Construct, props *functionProps) *Function {
 
 // allow lets the function call actions on resources, and nothing else of them.
 func (f *Function) allow(actions []string, resources ...string) {
-	f.policy.AddStatements(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Actions: jsii.Strings(actions...), Resources: jsii.Strings(resources...),
-	}))
+	f.policy.AddStatements(allowed(actions, resources...))
 }
 
 func (f *Function) setEnv(name, value string) {
@@ -118,6 +116,11 @@ func dependOnRoleOnly(c constructs.Construct) {
 	if resource, ok := c.Node().DefaultChild().(awscdk.CfnResource); ok {
 		resource.AddDeletionOverride(jsii.String("DependsOn"))
 	}
+}
+
+// allowed is a statement of a policy.
+func allowed(actions []string, resources ...string) awsiam.PolicyStatement {
+	return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{Actions: jsii.Strings(actions...), Resources: jsii.Strings(resources...)})
 }
 
 // newLogGroup makes a log group that is kept as long as the settings say.

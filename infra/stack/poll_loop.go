@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsstepfunctions"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -54,15 +53,18 @@ func NewPollLoop(scope constructs.Construct, id string, props *PollLoopProps) *P
 
 func newPollStateMachine(scope constructs.Construct, poll *Function, s *Settings) awsstepfunctions.IStateMachine {
 	role, policy := newRole(scope, "LoopRole", "states.amazonaws.com", "What the poll loop of Clipqueue may do")
-	allow := func(resource *string, actions ...string) {
-		policy.AddStatements(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{Actions: jsii.Strings(actions...), Resources: &[]*string{resource}}))
-	}
-	allow(poll.FunctionArn(), "lambda:InvokeFunction")
-	// AWS has no narrower resource for the delivery of logs, nor for traces.
-	allow(jsii.String("*"), "logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery",
-		"logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups")
+	policy.AddStatements(
+		allowed([]string{"lambda:InvokeFunction"}, *poll.FunctionArn()),
+		// AWS has no narrower resource for the delivery of logs, nor for traces.
+		allowed([]string{
+			"logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery",
+			"logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups",
+		}, "*"),
+	)
 	if s.Tracing {
-		allow(jsii.String("*"), "xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets")
+		policy.AddStatements(allowed([]string{
+			"xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets",
+		}, "*"))
 	}
 	logs := newLogGroup(scope, "LoopLogs", "/aws/vendedlogs/states/"+uniqueName(scope, 200), s)
 	loop := awsstepfunctions.NewCfnStateMachine(scope, jsii.String("Loop"), &awsstepfunctions.CfnStateMachineProps{

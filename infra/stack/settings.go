@@ -53,6 +53,7 @@ type Settings struct {
 	ArchiveExpiryDays     int
 	ArchiveTrustedOrigin  string
 
+	OperatorPolicies    bool
 	RetainData          bool
 	PointInTimeRecovery bool
 	AlarmEmail          string

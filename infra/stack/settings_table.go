@@ -90,6 +90,8 @@ func (s *Settings) archiveTable() []Setting {
 func (s *Settings) operationsTable() []Setting {
 	return []Setting{
 		flag("retainData", &s.RetainData, true, "Keep the table and the bucket when the stack is destroyed."),
+		flag("operatorPolicies", &s.OperatorPolicies, false,
+			"Make two managed policies for people who use the clipqueue command: one to look, one to change things."),
 		flag("pointInTimeRecovery", &s.PointInTimeRecovery, true, "Continuous backups of the table."),
 		pattern("producerAccounts", &s.ProducerAccounts, "", "account ids of 12 digits with commas between them", `^\d{12}(,\d{12})*$`,
 			"Other AWS accounts that may put prompts on the queue."),

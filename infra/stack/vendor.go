@@ -34,14 +34,17 @@ func NewVendor(scope constructs.Construct, id string, props *VendorProps) *Vendo
 
 // GrantKey lets fn read the key, the current one and the one before it.
 func (v *Vendor) GrantKey(fn *Function) {
-	// By name, with the six characters that Secrets Manager appends: what Ref
-	// gives is the ARN on AWS only.
-	arn := awscdk.Stack_Of(v.Construct).FormatArn(&awscdk.ArnComponents{
+	fn.allow([]string{"secretsmanager:GetSecretValue"}, v.secretARN())
+	fn.setEnv(env.APIKeySecretID, v.secretName)
+}
+
+// secretARN is made of the name, with the six characters that Secrets Manager
+// appends: what Ref gives is the ARN on AWS only.
+func (v *Vendor) secretARN() string {
+	return *awscdk.Stack_Of(v.Construct).FormatArn(&awscdk.ArnComponents{
 		Service: jsii.String("secretsmanager"), Resource: jsii.String("secret"),
 		ResourceName: jsii.String(v.secretName + "-??????"), ArnFormat: awscdk.ArnFormat_COLON_RESOURCE_NAME,
 	})
-	fn.allow([]string{"secretsmanager:GetSecretValue"}, *arn)
-	fn.setEnv(env.APIKeySecretID, v.secretName)
 }
 
 // GrantAPI lets fn call the API.

@@ -1,0 +1,88 @@
+//go:build !race
+
+package stack
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// What the operator's command calls, some policy allows; the paginators'
+// inputs count too. What only the functions call of the store is not asked for.
+func TestOperatorsMayCallWhatTheCommandCalls(t *testing.T) {
+	tpl := synth(t, func(s *Settings) { s.OperatorPolicies = true })
+	granted := map[string]bool{}
+	for id, policy := range tpl.ofType("AWS::IAM::ManagedPolicy") {
+		for _, grant := range statements(t, policy.Properties) {
+			action, target, _ := strings.Cut(grant, " ")
+			_, name, _ := strings.Cut(action, ":")
+			granted[name] = true
+			if strings.Contains(action, "*") {
+				t.Errorf("%s grants %s", id, grant)
+			}
+			reader := strings.HasPrefix(id, "ClipqueueOperatorsReader")
+			if reader && !readOnly(name) {
+				t.Errorf("the reader may call %s", action)
+			}
+			if target == "*" && !slices.Contains([]string{"DescribeAlarms", "ListEventSourceMappings", "UpdateEventSourceMapping"}, name) {
+				t.Errorf("%s grants %s", id, grant)
+			}
+		}
+	}
+	called := append(callsOf(t, "../clipqueue/deployment"), callsOf(t, "../../shared/store")...)
+	if len(called) < 20 {
+		t.Errorf("only these calls were found: %v", called)
+	}
+	for _, call := range called {
+		if !granted[strings.TrimSuffix(strings.TrimPrefix(call, "Transact"), "Batch")] {
+			t.Errorf("the command calls %s, and no policy allows it", call)
+		}
+	}
+}
+
+func readOnly(call string) bool {
+	return call != "GetSecretValue" && slices.ContainsFunc([]string{"Get", "BatchGet", "Query", "List", "Describe"}, func(verb string) bool {
+		return strings.HasPrefix(call, verb)
+	})
+}
+
+// callsOf gives the names N of all NInput in the Go files of a folder.
+func callsOf(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var calls []string
+	for _, entry := range entries {
+		if !strings.HasSuffix(entry.Name(), ".go") || strings.HasSuffix(entry.Name(), "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(dir, entry.Name()), nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if literal, ok := n.(*ast.CompositeLit); ok {
+				if kind, ok := literal.Type.(*ast.SelectorExpr); ok && strings.HasSuffix(kind.Sel.Name, "Input") {
+					calls = append(calls, strings.TrimSuffix(kind.Sel.Name, "Input"))
+				}
+			}
+			return true
+		})
+	}
+	slices.Sort(calls)
+	return slices.Compact(calls)
+}
+
+func TestThereAreNoPoliciesForOperatorsUnlessAsked(t *testing.T) {
+	if made := synth(t, nil).ofType("AWS::IAM::ManagedPolicy"); len(made) > 0 {
+		t.Errorf("there are %v", sortedKeys(made))
+	}
+}
