@@ -30,7 +30,7 @@ demo: tools ## Run a dozen prompts through the whole bundle on this machine
 
 local: tools ## Deploy the bundle on this machine and leave it running until ctrl-C
 	@go build -o $(BIN)/up ./infra/local/up
-	@SETTINGS="$(SETTINGS)" $(BIN)/up
+	@$(BIN)/up
 
 test: test-unit test-stack test-e2e ## Run all tests
 
