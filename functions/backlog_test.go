@@ -174,7 +174,9 @@ func (b *backlog) submitter(ctx context.Context) {
 			continue
 		}
 		time.Sleep(callTakes)
-		response, err := h.Handle(context.WithoutCancel(ctx), lambda.SQSEvent{Records: batch})
+		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute)
+		response, err := h.Handle(limited, lambda.SQSEvent{Records: batch})
+		cancel()
 		if err != nil {
 			panic(err)
 		}
