@@ -54,7 +54,7 @@ func services(d *deployment.Deployment) (*cli.Services, error) {
 	queues, key := d.Queues(), d.Key()
 	return &cli.Services{
 		Name: d.Stack, Outputs: d.Outputs, Stack: d,
-		Jobs: jobs, Lists: jobs, Quarantine: jobs, Queues: queues, Depths: queues, KeyReader: key, KeyWriter: key,
+		Jobs: jobs, Lists: jobs, Quarantine: jobs, Queues: queues, Lookers: queues, KeyReader: key, KeyWriter: key,
 		Listener: d.Listener(), Bus: bus, Vendor: d.Vendor(), Health: d, Feed: d,
 	}, nil
 }

@@ -44,8 +44,9 @@ type queues interface {
 	Delete(ctx context.Context, url, receipt string) error
 }
 
-type depths interface {
+type lookers interface {
 	Depth(ctx context.Context, url string) (deployment.Depth, error)
+	Return(ctx context.Context, url, receipt string) error
 }
 
 type keyReader interface {
@@ -98,7 +99,7 @@ type Services struct {
 	Lists      lists
 	Quarantine quarantine
 	Queues     queues
-	Depths     depths
+	Lookers    lookers
 	KeyReader  keyReader
 	KeyWriter  keyWriter
 	Listener   listener

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,8 +17,10 @@ import (
 )
 
 const (
-	// peekFor keeps a message that is looked at, or moved, from others meanwhile.
-	peekFor = 30 * time.Second
+	// holdFor keeps a message that is looked at, or moved, from others meanwhile.
+	holdFor = 2 * time.Minute
+	// giveBackFor bounds how long it takes to let go of what was looked at.
+	giveBackFor = 10 * time.Second
 	// receiveWait lets SQS ask all of its servers.
 	receiveWait = 2 * time.Second
 	// emptyReceives in a row mean that a queue is empty.
@@ -34,10 +37,9 @@ func (r *root) dlqCommand() *cobra.Command {
 	}
 	var limit int
 	list := &cobra.Command{
-		Use:   "list [QUEUE]",
-		Short: "What lies in the dead-letter queues, and why",
-		Long: `Without QUEUE, count what lies in each. With one, show its messages, which nobody else receives for
-30 seconds then.`,
+		Use:     "list [QUEUE]",
+		Short:   "What lies in the dead-letter queues, and why",
+		Long:    `Without QUEUE, count what lies in each. With one, show its messages.`,
 		Example: example("clipqueue dlq list", "clipqueue dlq list jobs"),
 		Args:    cobra.MaximumNArgs(1),
 	}
@@ -130,7 +132,7 @@ func (r *root) dlqCount(ctx context.Context, s *Services) error {
 	}
 	t := r.table("queue", "messages", "what lies there, and what to do")
 	for _, q := range dead {
-		depth, err := s.Depths.Depth(ctx, q.URL)
+		depth, err := s.Lookers.Depth(ctx, q.URL)
 		if err != nil {
 			return err
 		}
@@ -166,17 +168,17 @@ func (r *root) dlqShow(ctx context.Context, s *Services, name string, limit int)
 	}
 	t := r.table("message", "sent", "receives", "job", "state", "body")
 	n := 0
-	err = r.drain(ctx, s, q, limit, func(l deployment.Letter) error {
+	err = r.drain(ctx, s, q, limit, func(l deployment.Letter) (bool, error) {
 		n++
 		v := letterView{MessageID: l.MessageID, SentAt: l.SentAt, Receives: l.Receives, Body: l.Body}
 		if q.Name == "jobs" {
 			v.JobID, v.State = jobOf(ctx, s, l)
 		}
 		if r.json() {
-			return r.print(v)
+			return false, r.print(v)
 		}
 		t.AppendRow([]any{l.MessageID, story.Distance(l.SentAt, r.app.Now()), l.Receives, v.JobID, r.state(v.State), short(l.Body, 60)})
-		return nil
+		return false, nil
 	})
 	if err != nil {
 		return err
@@ -204,29 +206,46 @@ func jobOf(ctx context.Context, s *Services, l deployment.Letter) (string, job.S
 }
 
 // drain receives messages, each once, until the queue is empty or most were
-// handled; 0 is no bound.
-func (r *root) drain(ctx context.Context, s *Services, q deployment.DeadQueue, most int, do func(deployment.Letter) error) error {
+// taken; 0 is no bound. What do does not take goes back in the end.
+func (r *root) drain(ctx context.Context, s *Services, q deployment.DeadQueue, most int, do func(deployment.Letter) (taken bool, err error)) (err error) {
 	seen := map[string]bool{}
-	for empty := 0; empty < emptyReceives; {
-		letters, err := s.Queues.Receive(ctx, q.URL, receiveWait, peekFor)
+	var back []string
+	defer func() { err = errors.Join(err, giveBack(ctx, s, q, back)) }()
+	taken := 0
+	for empty := 0; empty < emptyReceives && (most == 0 || taken < most); {
+		letters, err := s.Queues.Receive(ctx, q.URL, receiveWait, holdFor)
 		if err != nil {
 			return err
 		}
 		empty++
 		for _, l := range letters {
-			if seen[l.MessageID] {
+			if seen[l.MessageID] || most > 0 && taken >= most {
+				back = append(back, l.Receipt)
 				continue
 			}
-			if most > 0 && len(seen) >= most {
-				return nil
-			}
 			seen[l.MessageID], empty = true, 0
-			if err := do(l); err != nil {
+			took, err := do(l)
+			if err != nil {
+				back = append(back, l.Receipt)
 				return err
+			}
+			if taken++; !took {
+				back = append(back, l.Receipt)
 			}
 		}
 	}
 	return nil
+}
+
+// giveBack lets others receive what was only looked at, whatever ended the looking.
+func giveBack(ctx context.Context, s *Services, q deployment.DeadQueue, receipts []string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveBackFor)
+	defer cancel()
+	var errs []error
+	for _, receipt := range receipts {
+		errs = append(errs, s.Lookers.Return(ctx, q.URL, receipt))
+	}
+	return errors.Join(errs...)
 }
 
 // movedView is a message that went back, as JSON.
@@ -243,7 +262,7 @@ func (r *root) redrive(ctx context.Context, s *Services, name string, rate float
 	if q.Source == "" {
 		return &failure{fmt.Sprintf("there is no use in sending %s back. It holds %s", q.Name, q.About), nil}
 	}
-	depth, err := s.Depths.Depth(ctx, q.URL)
+	depth, err := s.Lookers.Depth(ctx, q.URL)
 	if err != nil {
 		return err
 	}
@@ -255,32 +274,42 @@ func (r *root) redrive(ctx context.Context, s *Services, name string, rate float
 		return err
 	}
 	moved := 0
-	err = r.drain(ctx, s, q, most, func(l deployment.Letter) error {
+	err = r.drain(ctx, s, q, most, func(l deployment.Letter) (bool, error) {
 		if moved > 0 {
 			if err := r.app.Pause(ctx, time.Duration(float64(time.Second)/rate)); err != nil {
-				return err
+				return false, err
 			}
 		}
-		v := movedView{MessageID: l.MessageID}
-		body := l.Body
-		if q.Name == "jobs" {
-			body, v.JobID = withJobID(l)
-		}
-		// Sent first, then deleted: what comes twice has a job_id, or is refused twice.
-		if err := sendOne(ctx, s, q.Source, body); err != nil {
-			return fmt.Errorf("send %s back: %w", l.MessageID, err)
-		}
-		if err := s.Queues.Delete(ctx, q.URL, l.Receipt); err != nil {
-			return err
+		if err := r.move(ctx, s, q, l); err != nil {
+			return false, err
 		}
 		moved++
-		if r.json() {
-			return r.print(v)
-		}
-		return nil
+		return true, nil
 	})
 	r.note("%s sent back", plural(moved, "message"))
+	if err == nil && moved < n {
+		r.note("%d more are with someone who looks at them: try again in a minute", n-moved)
+	}
 	return err
+}
+
+// move sends a message back and then deletes it: what comes twice has a job_id, or is refused twice.
+func (r *root) move(ctx context.Context, s *Services, q deployment.DeadQueue, l deployment.Letter) error {
+	v := movedView{MessageID: l.MessageID}
+	body := l.Body
+	if q.Name == "jobs" {
+		body, v.JobID = withJobID(l)
+	}
+	if err := sendOne(ctx, s, q.Source, body); err != nil {
+		return fmt.Errorf("send %s back: %w", l.MessageID, err)
+	}
+	if err := s.Queues.Delete(ctx, q.URL, l.Receipt); err != nil {
+		return err
+	}
+	if r.json() {
+		return r.print(v)
+	}
+	return nil
 }
 
 // withJobID is a prompt's message with a job_id: its own, or the id that it had
@@ -309,18 +338,18 @@ func (r *root) drop(ctx context.Context, s *Services, name string, ids []string)
 		return err
 	}
 	dropped := 0
-	err = r.drain(ctx, s, q, 0, func(l deployment.Letter) error {
+	err = r.drain(ctx, s, q, 0, func(l deployment.Letter) (bool, error) {
 		if len(ids) > 0 && !slices.Contains(ids, l.MessageID) {
-			return nil
+			return false, nil
 		}
 		if err := s.Queues.Delete(ctx, q.URL, l.Receipt); err != nil {
-			return err
+			return false, err
 		}
 		dropped++
 		if r.json() {
-			return r.print(movedView{MessageID: l.MessageID})
+			return true, r.print(movedView{MessageID: l.MessageID})
 		}
-		return nil
+		return true, nil
 	})
 	if err != nil {
 		return err

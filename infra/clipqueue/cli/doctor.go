@@ -199,7 +199,7 @@ func checkFeed(ctx context.Context, s *Services) (finding, error) {
 }
 
 func checkQueue(ctx context.Context, s *Services) (finding, error) {
-	d, err := s.Depths.Depth(ctx, s.Outputs.JobQueueURL)
+	d, err := s.Lookers.Depth(ctx, s.Outputs.JobQueueURL)
 	if err != nil {
 		return finding{}, err
 	}
@@ -213,7 +213,7 @@ func checkDead(ctx context.Context, s *Services) (finding, error) {
 	}
 	var full []string
 	for _, q := range dead {
-		d, err := s.Depths.Depth(ctx, q.URL)
+		d, err := s.Lookers.Depth(ctx, q.URL)
 		if err != nil {
 			return finding{}, err
 		}

@@ -39,10 +39,12 @@ type listenFlags struct {
 	forward, name, job string
 	types              []string
 	remove             bool
+	// printed are the messages that have been; one that is not taken comes again.
+	printed map[string]bool
 }
 
 func (r *root) listenCommand() *cobra.Command {
-	var f listenFlags
+	f := listenFlags{printed: map[string]bool{}}
 	c := &cobra.Command{
 		Use:   "listen",
 		Short: "See events as they happen, and hand them to a local server",
@@ -194,7 +196,8 @@ func (r *root) event(ctx context.Context, f listenFlags, l deployment.Letter) (t
 	if f.job != "" && f.job != e.Detail.Metadata.JobID {
 		return true, nil
 	}
-	if l.Receives <= 1 {
+	if !f.printed[l.MessageID] {
+		f.printed[l.MessageID] = true
 		if err := r.printEvent(e, l.Body); err != nil {
 			return false, err
 		}

@@ -136,9 +136,6 @@ func putLetter(ts *testscript.TestScript, _ bool, args []string) {
 		url = args[0]
 	}
 	s.put(url, strings.TrimSpace(fileOrText(ts, args[2])), args[1])
-	if url == args[0] {
-		s.queues[url][len(s.queues[url])-1].Receives = 1
-	}
 }
 
 func putQuarantined(ts *testscript.TestScript, _ bool, args []string) {

@@ -78,7 +78,7 @@ func (w *world) services() *cli.Services {
 		Outputs: deployment.Outputs{
 			JobQueueURL: jobQueue, WebhookURL: "https://hooks.test/webhooks/creativeai", EventBusName: "test-bus", TableName: "jobs",
 		},
-		Stack: w, Jobs: w.table, Lists: w.table, Quarantine: w.table, Queues: w, Depths: w, KeyReader: w, KeyWriter: keyWriter{w},
+		Stack: w, Jobs: w.table, Lists: w.table, Quarantine: w.table, Queues: w, Lookers: w, KeyReader: w, KeyWriter: keyWriter{w},
 		Listener: w, Bus: w, Vendor: w, Health: w, Feed: w,
 	}
 }
@@ -159,7 +159,7 @@ func (w *world) Dead(context.Context) ([]deployment.DeadQueue, error) {
 	}, nil
 }
 
-// Send, Receive, Delete and Depth are SQS's.
+// Send, Receive, Delete, Return and Depth are SQS's.
 func (w *world) Send(_ context.Context, url string, bodies []string) ([]deployment.Sent, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -221,6 +221,13 @@ func (w *world) Delete(_ context.Context, url, receipt string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.queues[url] = slices.DeleteFunc(w.queues[url], func(l deployment.Letter) bool { return l.Receipt == receipt })
+	return nil
+}
+
+func (w *world) Return(_ context.Context, _, receipt string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.hidden, receipt)
 	return nil
 }
 

@@ -112,6 +112,15 @@ func (q Queues) Delete(ctx context.Context, url, receipt string) error {
 	return nil
 }
 
+// Return gives a received message back, for the next receiver.
+func (q Queues) Return(ctx context.Context, url, receipt string) error {
+	_, err := q.client.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{QueueUrl: &url, ReceiptHandle: &receipt})
+	if err != nil {
+		return fmt.Errorf("give a message back to %s: %w", url, err)
+	}
+	return nil
+}
+
 // Depth counts what a queue holds, about.
 func (q Queues) Depth(ctx context.Context, url string) (Depth, error) {
 	out, err := q.client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: []types.QueueAttributeName{
