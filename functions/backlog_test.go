@@ -449,3 +449,43 @@ func TestFault34_TenMinutesOf503(t *testing.T) {
 		}
 	})
 }
+
+// The vendor is down, or the key is revoked, for three days: every prompt waits,
+// and has its verdict afterwards. One that waits longer than the deadline allows
+// has one too; none ends in the dead-letter queue.
+func TestFault08_DownForDays(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	for _, test := range []struct {
+		name string
+		down time.Duration
+		says creativeai.Outcome
+		ends job.State
+	}{
+		{"unreachable for three days", 3 * day, creativeai.Outcome{Kind: creativeai.Unsent, Reason: "connection refused"}, job.Completed},
+		{"key revoked for three days", 3 * day, creativeai.Outcome{Kind: creativeai.AccountRefused, Status: 401, Reason: "invalid key"}, job.Completed},
+		{"no credit for eight days", 8 * day, creativeai.Outcome{Kind: creativeai.AccountRefused, Status: 402, Reason: "no credit"}, job.Expired},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				const n = 25
+				over := time.Now().Add(test.down)
+				b := newBacklog(t, n, func() creativeai.Outcome {
+					if time.Now().Before(over) {
+						return test.says
+					}
+					return creativeai.Outcome{Kind: creativeai.Accepted, Status: 202}
+				})
+				took := b.run(t.Context(), 14*day)
+				b.report(t, n, took)
+				if states := b.states(); states[test.ends] != n {
+					t.Errorf("ended as %v: want all %s", states, test.ends)
+				}
+				if b.queue.mostReceives >= 1000 || b.queue.len() > 0 {
+					t.Errorf("one message was received %d times, %d are left: want less than 1,000, and none", b.queue.mostReceives, b.queue.len())
+				}
+			})
+		})
+	}
+}
