@@ -482,6 +482,9 @@ func TestFault08_DownForDays(t *testing.T) {
 				if states := b.states(); states[test.ends] != n {
 					t.Errorf("ended as %v: want all %s", states, test.ends)
 				}
+				if added := b.queue.sends - n; added > 4*n {
+					t.Errorf("%d messages were added for %d prompts: want few, as none was lost", added, n)
+				}
 				if b.queue.mostReceives >= 1000 || b.queue.len() > 0 {
 					t.Errorf("one message was received %d times, %d are left: want less than 1,000, and none", b.queue.mostReceives, b.queue.len())
 				}

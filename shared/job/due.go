@@ -25,6 +25,8 @@ func askAgain() [4]time.Duration {
 }
 
 // Overdue is the fact that time alone has brought about, or nil.
+//
+//nolint:ireturn // a fact is one of several kinds
 func (r Rules) Overdue(j Job, now time.Time) Fact {
 	if j.State == Submitting && !now.Before(j.ClaimUntil) {
 		return ClaimRanOut{At: now}
@@ -69,9 +71,10 @@ func (r Rules) NextLook(j Job, now time.Time) (time.Time, bool) {
 	return next, true
 }
 
-// NeedsMessage says whether a queued job's message should have come long ago.
+// NeedsMessage says whether a queued job's message should have come long ago. The
+// longer a job has waited, the rarer its message can come, and the rarer it is repeated.
 func (r Rules) NeedsMessage(j Job, now time.Time) bool {
-	return j.State == Queued && !now.Before(j.RetryAt.Add(firstRequeue))
+	return j.State == Queued && !now.Before(j.RetryAt.Add(max(firstRequeue, now.Sub(j.EnqueuedAt)/2)))
 }
 
 // NeedsArchiving says whether the archive should have stored a video long ago.
