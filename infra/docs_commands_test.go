@@ -5,6 +5,7 @@ package main_test
 import (
 	"bytes"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +18,7 @@ func help(tb testing.TB, args ...string) string {
 	tb.Helper()
 	var out, complaints bytes.Buffer
 	app := cli.App{Out: &out, Err: &complaints, Getenv: func(string) string { return "" }, Now: time.Now}
-	if code := app.Run(tb.Context(), append(args, "--help")); code != 0 {
+	if code := app.Run(tb.Context(), append(slices.Clone(args), "--help")); code != 0 {
 		tb.Errorf("clipqueue %s --help ends with %d: %s", strings.Join(args, " "), code, complaints.String())
 	}
 	return out.String()
