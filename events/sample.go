@@ -9,7 +9,7 @@ import (
 // samples are the examples of the events.
 //
 //go:embed testdata/video-*.json
-var samples embed.FS //nolint:gochecknoglobals // go:embed needs a variable; nothing changes it
+var samples embed.FS
 
 // Sample is an example of an event of this type, as JSON, whole as EventBridge
 // hands it to a consumer: for a consumer's own tests. It returns an error for a

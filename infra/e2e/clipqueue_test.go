@@ -27,8 +27,6 @@ import (
 )
 
 // buildCommand builds the operator's command, once for all tests.
-//
-//nolint:gochecknoglobals // the one binary of the package's tests
 var buildCommand = sync.OnceValues(func() (string, error) {
 	root, err := local.Root()
 	if err != nil {

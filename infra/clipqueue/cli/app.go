@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -186,13 +187,13 @@ func (a *App) Run(ctx context.Context, args []string) int {
 		return exitOK
 	}
 	if ctx.Err() != nil {
-		fmt.Fprintln(a.Err, "clipqueue: interrupted")
+		a.complain("clipqueue: interrupted\n")
 		return exitInterrupted
 	}
-	fmt.Fprintf(a.Err, "clipqueue: %v\n", err)
+	a.complain("clipqueue: %v\n", err)
 	switch {
 	case errors.Is(err, errUsage), !r.started:
-		fmt.Fprintf(a.Err, "See: %s --help\n", ran.CommandPath())
+		a.complain("See: %s --help\n", ran.CommandPath())
 		return exitUsage
 	case errors.Is(err, errAbsent), errors.Is(err, deployment.ErrNotFound), errors.Is(err, store.ErrNotFound):
 		return exitNotFound
@@ -200,17 +201,12 @@ func (a *App) Run(ctx context.Context, args []string) int {
 	return exitFailed
 }
 
+// complain writes beside the output. Where that cannot be written there is
+// nobody to tell, and the exit code stands.
+func (a *App) complain(format string, args ...any) { _, _ = fmt.Fprintf(a.Err, format, args...) }
+
 // example joins the lines of a command's examples.
-func example(lines ...string) string {
-	text := ""
-	for i, line := range lines {
-		if i > 0 {
-			text += "\n"
-		}
-		text += "  " + line
-	}
-	return text
-}
+func example(lines ...string) string { return "  " + strings.Join(lines, "\n  ") }
 
 // action is what a command does once it is connected.
 type action func(ctx context.Context, s *Services, args []string) error

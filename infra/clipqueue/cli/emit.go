@@ -6,9 +6,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/spf13/cobra"
-
 	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/spf13/cobra"
 
 	"github.com/clipqueue/clipqueue/events"
 	"github.com/clipqueue/clipqueue/shared/bus"

@@ -89,7 +89,7 @@ func (f *following) verdict(j job.Job, other bool) error {
 	if other {
 		f.counts["rejected"]++
 		f.taken = append(f.taken, j.ID)
-		f.root.note("%s: its job_id is taken by a job with another content: it was not submitted", j.ID)
+		f.note("%s: its job_id is taken by a job with another content: it was not submitted", j.ID)
 		return nil
 	}
 	f.counts[string(j.State)]++
@@ -100,7 +100,7 @@ func (f *following) verdict(j job.Job, other bool) error {
 		return f.print(viewOf(j))
 	}
 	if j.State != job.Completed {
-		f.root.note("%s  %s  %s", j.ID, f.state(j.State), short(remark(j), 100))
+		f.note("%s  %s  %s", j.ID, f.state(j.State), short(remark(j), 100))
 	}
 	return nil
 }
@@ -156,7 +156,7 @@ func (m *meter) at(f *following) {
 	}
 	if now := f.app.Now(); now.Sub(m.told) >= plainEvery && len(f.open) > 0 {
 		m.told = now
-		f.root.note("%d of %d have their verdict after %s", done, f.total, story.Span(now.Sub(f.began)))
+		f.note("%d of %d have their verdict after %s", done, f.total, story.Span(now.Sub(f.began)))
 	}
 }
 

@@ -96,9 +96,9 @@ func (r *root) readKey() (string, error) {
 	var text string
 	var err error
 	if r.app.Secret != nil {
-		fmt.Fprint(r.app.Err, "The vendor's API key (not shown): ")
+		r.app.complain("The vendor's API key (not shown): ")
 		text, err = r.app.Secret()
-		fmt.Fprintln(r.app.Err)
+		r.app.complain("\n")
 	} else {
 		var all []byte
 		all, err = io.ReadAll(io.LimitReader(bufio.NewReader(r.app.In), maxKey+1))

@@ -100,7 +100,7 @@ func kind(name string) (events.DetailType, error) {
 	return "", usage("there is no kind of event %q: there are %s", name, strings.Join(kindNames(), ", "))
 }
 
-var listenName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,30}$`) //nolint:gochecknoglobals // compiled once
+var listenName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,30}$`)
 
 func (r *root) listen(ctx context.Context, s *Services, f listenFlags) error {
 	types, err := f.check()
@@ -117,7 +117,7 @@ func (r *root) listen(ctx context.Context, s *Services, f listenFlags) error {
 	name := f.name
 	if name == "" {
 		name = "once-" + strings.ToLower(r.app.NewID()[:10])
-		defer r.stopListening(s, name)
+		defer r.stopListening(ctx, s, name)
 	}
 	queue, err := s.Listener.Subscribe(ctx, name, types)
 	if err != nil {
@@ -157,9 +157,9 @@ func (f listenFlags) check() ([]events.DetailType, error) {
 	return types, nil
 }
 
-// stopListening removes queue and rule; the command's own context has ended by then.
-func (r *root) stopListening(s *Services, name string) {
-	ctx, cancel := context.WithTimeout(context.Background(), removeFor)
+// stopListening removes queue and rule; the command's context has ended by then.
+func (r *root) stopListening(ctx context.Context, s *Services, name string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeFor)
 	defer cancel()
 	if err := s.Listener.Unsubscribe(ctx, name); err != nil {
 		r.note("clipqueue: %v\nRemove it with: clipqueue listen --name %s --remove", err, name)
@@ -237,7 +237,7 @@ func forward(ctx context.Context, to, body string) error {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	res, err := http.DefaultClient.Do(req) //nolint:gosec // G107: the user's own server
+	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return err
 	}

@@ -31,18 +31,18 @@ func (r *root) print(v any) error {
 	return nil
 }
 
-// say writes one line for people.
+// say writes one line for people, who see for themselves when they see nothing.
 func (r *root) say(format string, args ...any) {
-	fmt.Fprintf(r.app.Out, format+"\n", args...)
+	_, _ = fmt.Fprintf(r.app.Out, format+"\n", args...)
 }
 
 // note writes one line beside the output: progress, hints, warnings.
 func (r *root) note(format string, args ...any) {
-	fmt.Fprintf(r.app.Err, format+"\n", args...)
+	r.app.complain(format+"\n", args...)
 }
 
 // table is a table that is rendered to the output.
-func (r *root) table(header ...any) table.Writer {
+func (r *root) table(header ...any) table.Writer { //nolint:ireturn // go-pretty gives out nothing else
 	t := table.NewWriter()
 	t.SetOutputMirror(r.app.Out)
 	style := table.StyleLight
@@ -92,7 +92,7 @@ func (r *root) agree(ctx context.Context, question string) error {
 	if !r.app.Terminal {
 		return usage("%s\nThis is not a terminal, so you are not asked: say --yes", question)
 	}
-	fmt.Fprintf(r.app.Err, "%s [y/N] ", question)
+	r.app.complain("%s [y/N] ", question)
 	answer := make(chan string, 1)
 	go func() {
 		line, err := bufio.NewReader(r.app.In).ReadString('\n')

@@ -82,7 +82,7 @@ func play(ts *testscript.TestScript, args []string) (code int) {
 			args[i] = ts.MkAbs(name)
 		}
 	}
-	out, errs, code := s.run(context.Background(), ts.Getenv, s.stdin, s.dir, s.terminal, args)
+	out, errs, code := s.run(context.Background(), ts.Getenv, s.stdin, s.terminal, args)
 	_, _ = ts.Stdout().Write([]byte(strings.ReplaceAll(out, s.dir, "$WORK")))
 	_, _ = ts.Stderr().Write([]byte(strings.ReplaceAll(errs, s.dir, "$WORK")))
 	return code
@@ -184,7 +184,7 @@ func TestTenThousandRows(t *testing.T) {
 	w := newWorld()
 	w.failSends = 20
 	getenv := func(string) string { return "" }
-	_, errs, code := w.run(t.Context(), getenv, file.String(), "", false, []string{"submit", "--stage", "test", "-f", "-", "--wait", "-o", "json"})
+	_, errs, code := w.run(t.Context(), getenv, file.String(), false, []string{"submit", "--stage", "test", "-f", "-", "--wait", "-o", "json"})
 	if code != 0 {
 		t.Fatalf("exit code %d: %s", code, errs)
 	}

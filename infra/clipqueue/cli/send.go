@@ -130,7 +130,7 @@ func (run *sending) record(rows []prompts.Row, sent []deployment.Sent, last bool
 			err = errors.Join(err, run.printSent(row, sent[i].MessageID))
 		case sent[i].Final, last:
 			run.lost++
-			run.root.note("%s is not on the queue: %v", row.JobID, sent[i].Err)
+			run.note("%s is not on the queue: %v", row.JobID, sent[i].Err)
 		default:
 			again = append(again, row)
 		}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -69,13 +70,13 @@ a correction, and no video is made or paid for twice. To make the same videos an
 	flags.StringArrayVar(&f.set, "set", nil, "a field that only the vendor knows: name=JSON; may be repeated")
 	f.changed = flags.Changed
 	must(c.RegisterFlagCompletionFunc("delivery", cobra.FixedCompletions([]string{"webhook", "poll"}, cobra.ShellCompDirectiveNoFileComp)))
-	c.RunE = func(c *cobra.Command, args []string) error { return r.submit(c, args, f) }
+	c.RunE = func(c *cobra.Command, args []string) error { return r.submit(c.Context(), args, f) }
 	return c
 }
 
-var batchName = regexp.MustCompile(fmt.Sprintf(`^[A-Za-z0-9_-]{1,%d}$`, prompts.MaxBatch)) //nolint:gochecknoglobals // compiled once
+var batchName = regexp.MustCompile(fmt.Sprintf(`^[A-Za-z0-9_-]{1,%d}$`, prompts.MaxBatch))
 
-func (r *root) submit(c *cobra.Command, args []string, f submitFlags) error {
+func (r *root) submit(ctx context.Context, args []string, f submitFlags) error {
 	rows, err := r.rows(args, f)
 	if err != nil {
 		return err
@@ -96,11 +97,11 @@ func (r *root) submit(c *cobra.Command, args []string, f submitFlags) error {
 		}
 		return nil
 	}
-	s, err := r.app.Connect(c.Context(), r.target())
+	s, err := r.app.Connect(ctx, r.target())
 	if err != nil {
 		return err
 	}
-	err = r.send(c.Context(), s, rows, n, f.wait)
+	err = r.send(ctx, s, rows, n, f.wait)
 	if err == nil && bad > 0 {
 		return &failure{plural(bad, "row") + " could not be sent", nil}
 	}

@@ -351,7 +351,7 @@ func (w *world) SetFeed(_ context.Context, open bool) error {
 }
 
 // run runs a command line in the world.
-func (w *world) run(ctx context.Context, env func(string) string, stdin, dir string, terminal bool, args []string) (stdout, stderr string, code int) {
+func (w *world) run(ctx context.Context, env func(string) string, stdin string, terminal bool, args []string) (stdout, stderr string, code int) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	w.interrupt = cancel

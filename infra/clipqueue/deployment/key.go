@@ -40,8 +40,7 @@ func (d *Deployment) Key() Key {
 // Value is the key at a stage, trimmed; empty when there is none.
 func (k Key) Value(ctx context.Context, stage string) (string, error) {
 	out, err := k.client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &k.id, VersionStage: &stage})
-	var missing *types.ResourceNotFoundException
-	if errors.As(err, &missing) {
+	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
 		return "", nil
 	}
 	if err != nil {

@@ -27,7 +27,7 @@ type Row struct {
 }
 
 // Problem is a row that cannot be sent.
-type Problem struct {
+type Problem struct { //nolint:errname // it is read as prompts.Problem
 	Line int
 	// Field is the field that is wrong, where it is one field.
 	Field string

@@ -148,7 +148,10 @@ func TestDerivedIDs(t *testing.T) {
 			t.Errorf("the message of %s: %v", row.JobID, err)
 		}
 	}
-	for row := range prompts.Read(strings.NewReader(file), strings.Repeat("b", prompts.MaxBatch)) {
+	for row, err := range prompts.Read(strings.NewReader(file), strings.Repeat("b", prompts.MaxBatch)) {
+		if err != nil {
+			t.Fatal(err)
+		}
 		if ids[row.JobID] || len(row.JobID) != 64 {
 			t.Errorf("of another batch: %s", row.JobID)
 		}

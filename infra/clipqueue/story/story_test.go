@@ -16,11 +16,10 @@ import (
 	"github.com/clipqueue/clipqueue/shared/job/jobtest"
 )
 
-//nolint:gochecknoglobals // a flag of the test binary
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// print is a story as it is compared.
-func print(name string, s story.Story) string {
+// printed is a story as it is compared.
+func printed(name string, s story.Story) string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "== %s\n%s\nmoney: %s\nvideo: %s\n", name, s.Headline, s.Money, s.Video)
 	for _, k := range s.Known {
@@ -50,7 +49,7 @@ func TestEveryStage(t *testing.T) {
 		if len(s.Steps) != len(stage.Job.History) {
 			t.Errorf("%s: %d steps of %d", stage.Name, len(s.Steps), len(stage.Job.History))
 		}
-		got.WriteString(print(stage.Name, s))
+		got.WriteString(printed(stage.Name, s))
 	}
 	if *update {
 		if err := os.WriteFile(golden, []byte(got.String()), 0o600); err != nil {
