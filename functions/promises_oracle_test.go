@@ -171,7 +171,10 @@ func (w *world) judgeCallbacks(add func(string, ...any), jobs map[string]job.Job
 		if c.status != http.StatusOK {
 			continue
 		}
-		var said struct{ ID, Status string }
+		var said struct {
+			ID     string `json:"id"`
+			Status string `json:"status"`
+		}
 		if err := json.Unmarshal(c.body, &said); err != nil {
 			add("P3: %d for a body that is no JSON: %s", c.status, c.body)
 			continue

@@ -304,9 +304,8 @@ func (t instanceTable) Quarantine(ctx context.Context, q store.Quarantined) erro
 
 // stream is the table's stream: in order for each key, at least once, for 24 hours.
 type stream struct {
-	w       *world
-	shards  [store.Shards]*streamShard
-	dropped int
+	w      *world
+	shards [store.Shards]*streamShard
 }
 
 type streamShard struct {
@@ -502,9 +501,9 @@ type instanceLoops struct{ i *instance }
 func (l instanceLoops) Start(ctx context.Context, in loop.Input) error {
 	return l.i.call(ctx, "loop start", in.JobID, false, func() error {
 		w := l.i.w
-		w.group.Go(func() { w.loop(in) })
+		w.group.Go(func() { w.loop(in) }) //nolint:contextcheck // an execution outlives whoever started it
 		if time.Now().Before(w.chaos.ends) && w.chaos.chance("loop twice "+in.JobID, w.chaos.wild) {
-			w.group.Go(func() { w.loop(in) })
+			w.group.Go(func() { w.loop(in) }) //nolint:contextcheck // likewise
 		}
 		return nil
 	})

@@ -47,7 +47,10 @@ func (w *world) send(ctx context.Context, s *sending) {
 		return
 	}
 	w.trace.note("producer", "sends "+string(s.body))
-	s.id = w.queue.send(string(s.body))
+	id := w.queue.send(string(s.body))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s.id = id
 }
 
 // directives are what a prompt may ask of the vendor.

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -98,8 +99,10 @@ type callback struct {
 }
 
 func newWorld(seed uint64, tracing bool) *world {
-	w := &world{start: time.Now(), rules: job.DefaultRules(), secrets: &secrets{}, dueMoved: newSignal(),
-		due: map[string]time.Time{}, onTheWire: map[string]int{}}
+	w := &world{
+		start: time.Now(), rules: job.DefaultRules(), secrets: &secrets{}, dueMoved: newSignal(),
+		due: map[string]time.Time{}, onTheWire: map[string]int{},
+	}
 	w.rules.Archive = false
 	if tracing {
 		w.trace = &trace{start: w.start}
@@ -442,10 +445,10 @@ func (x wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	var response *http.Response
 	err = x.i.call(r.Context(), name, key, isPost, func() error {
 		if w.chaos.vendorDown.holds(time.Now()) {
-			response, err = w.outage(r)
+			response, err = w.outage(r) //nolint:bodyclose // handed on
 			return err
 		}
-		response, err = w.vendor.Transport().RoundTrip(r)
+		response, err = w.vendor.Transport().RoundTrip(r) //nolint:bodyclose // handed on
 		return err
 	})
 	if isPost {
@@ -662,10 +665,11 @@ func (w *world) live(send []sending) {
 }
 
 func (w *world) atRest(send []sending) bool {
-	for _, s := range send {
-		if s.id == "" {
-			return false
-		}
+	w.mu.Lock()
+	sent := !slices.ContainsFunc(send, func(s sending) bool { return s.id == "" })
+	w.mu.Unlock()
+	if !sent {
+		return false
 	}
 	for _, shard := range w.stream.shards {
 		if len(shard.batch()) > 0 {

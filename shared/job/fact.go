@@ -132,8 +132,19 @@ func (Republish) fact()   {}
 // Facts lists one of each kind, so that tests can loop over all.
 func Facts() []Fact {
 	return []Fact{
-		Claim{}, Accept{}, Refuse{}, PutBack{}, LoseAnswer{}, ClaimRanOut{}, Verdict{}, Deadline{},
-		Attach{}, Release{}, Cancel{}, Stored{}, Republish{},
+		Claim{},
+		Accept{},
+		Refuse{},
+		PutBack{},
+		LoseAnswer{},
+		ClaimRanOut{},
+		Verdict{},
+		Deadline{},
+		Attach{},
+		Release{},
+		Cancel{},
+		Stored{},
+		Republish{},
 	}
 }
 

@@ -24,7 +24,7 @@ const Shards = 4
 var ErrNotFound = errors.New("no such job")
 
 // Conflict is a write whose condition failed: the job is not as it was read.
-type Conflict struct {
+type Conflict struct { //nolint:errname // it is called what it is
 	// Current is the job as it stands.
 	Current job.Job
 }
