@@ -211,6 +211,11 @@ func example(lines ...string) string { return "  " + strings.Join(lines, "\n  ")
 // action is what a command does once it is connected.
 type action func(ctx context.Context, s *Services, args []string) error
 
+// unconnected wraps what needs no deployment, or connects by itself.
+func unconnected(do func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, args []string) error { return do(c.Context(), args) }
+}
+
 // connected wraps an action into what cobra runs.
 func (r *root) connected(do action) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) error {

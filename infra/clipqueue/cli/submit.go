@@ -70,7 +70,7 @@ a correction, and no video is made or paid for twice. To make the same videos an
 	flags.StringArrayVar(&f.set, "set", nil, "a field that only the vendor knows: name=JSON; may be repeated")
 	f.changed = flags.Changed
 	must(c.RegisterFlagCompletionFunc("delivery", cobra.FixedCompletions([]string{"webhook", "poll"}, cobra.ShellCompDirectiveNoFileComp)))
-	c.RunE = func(c *cobra.Command, args []string) error { return r.submit(c.Context(), args, f) }
+	c.RunE = unconnected(func(ctx context.Context, args []string) error { return r.submit(ctx, args, f) })
 	return c
 }
 

@@ -16,7 +16,8 @@ const (
 	columnHeight = 180.0
 	axisLeft     = 56.0
 	labelLeft    = 150.0
-	labelRight   = 190.0
+	labelRight   = 270.0
+	tickRoom     = 40.0
 	rowHeight    = 30.0
 	barHeight    = 18.0
 )
@@ -118,7 +119,7 @@ func (r *Report) columnsChart(of func(column) []amount) Chart {
 			})
 			below += a.value
 		}
-		if i%every == 0 {
+		if i%every == 0 && x+width/2 < chartWidth-tickRoom {
 			c.Below = append(c.Below, Label{x + width/2, columnHeight + 30, r.tick(col.at)})
 		}
 	}

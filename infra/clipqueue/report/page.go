@@ -28,6 +28,7 @@ type page struct {
 func (r *Report) HTML(w io.Writer, stack, note string, made time.Time) error {
 	t, err := template.New("report").Funcs(template.FuncMap{
 		"percent": percent, "usd": usd, "count": count, "seconds": seconds, "percentile": percentileName,
+		"whole": func(n int64) string { return count(float64(n)) }, "thousands": func(n int) string { return count(float64(n)) },
 		"time": func(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04 UTC") },
 	}).Parse(pageTemplate)
 	if err != nil {

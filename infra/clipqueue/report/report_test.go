@@ -206,7 +206,15 @@ type frame struct {
 		Height float64 `xml:"height,attr"`
 		Title  string  `xml:"title"`
 	} `xml:"rect"`
+	Texts []struct {
+		X     float64 `xml:"x,attr"`
+		Class string  `xml:"class,attr"`
+		Text  string  `xml:",chardata"`
+	} `xml:"text"`
 }
+
+// letterWidth is about what a letter of the charts' font takes.
+const letterWidth = 6.2
 
 func checkDrawings(t *testing.T, name, text string) {
 	t.Helper()
@@ -218,6 +226,18 @@ func checkDrawings(t *testing.T, name, text string) {
 		var f frame
 		if err := xml.Unmarshal([]byte(drawing), &f); err != nil && !errors.Is(err, io.EOF) {
 			t.Errorf("%s: %v in %.200s", name, err, drawing)
+		}
+		for _, text := range f.Texts {
+			from, width := text.X, letterWidth*float64(len(text.Text))
+			switch text.Class {
+			case "left":
+				from -= width
+			case "below":
+				from -= width / 2
+			}
+			if from < 0 || from+width > 880 {
+				t.Errorf("%s: %q is cut off", name, text.Text)
+			}
 		}
 		for _, bar := range f.Bars {
 			if bar.X < 0 || bar.Y < 0 || bar.Width < 0 || bar.Height < 0 || bar.X+bar.Width > 880 || bar.Title == "" {
