@@ -76,15 +76,15 @@ func newFetcher(s Settings, l limits, guarded dial) (*Fetcher, error) {
 	}, nil
 }
 
-// transport asks no proxy, keeps no connection (a frozen function would find it
-// dead) and unpacks nothing. HTTP/1.1 only: every server of files speaks it, and
+// transport asks no proxy and keeps no connection: a frozen function would find
+// it dead. HTTP/1.1 only: every server of files speaks it, and
 // one stream is fastest over it.
 func transport(l limits, d dial) *http.Transport {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	return &http.Transport{
 		DialContext: d, TLSHandshakeTimeout: l.handshake, ResponseHeaderTimeout: l.header,
-		MaxResponseHeaderBytes: l.headerBytes, DisableKeepAlives: true, DisableCompression: true,
+		MaxResponseHeaderBytes: l.headerBytes, DisableKeepAlives: true,
 		Protocols: &protocols, ReadBufferSize: 64 << 10,
 	}
 }

@@ -56,6 +56,12 @@ func TestFault30_CutAndResumed(t *testing.T) {
 		"time and again":            {after: 170_000, requests: 6},
 		"without Accept-Ranges":     {after: 500_000, requests: 2, change: func(h http.Header, _ int) { h.Del("Accept-Ranges") }},
 		"an answer without an ETag": {after: 500_000, requests: 2, change: unless1(func(h http.Header) { h.Del("ETag") })},
+		"by a part of the rest": {after: 500_000, requests: 3, change: func(h http.Header, n int) {
+			if n == 2 {
+				h.Set("Content-Range", "bytes 500000-699999/1000000")
+				h.Set("Content-Length", "200000")
+			}
+		}},
 		"a 503 in between": {after: 500_000, requests: 3, change: func(h http.Header, n int) {
 			if n == 2 {
 				h.Set("Status", "503 Service Unavailable")
