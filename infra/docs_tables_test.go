@@ -3,6 +3,8 @@
 package main_test
 
 import (
+	"cmp"
+	"encoding/json"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -148,6 +150,39 @@ func TestDocsStates(t *testing.T) {
 	slices.Sort(got)
 	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("states (-shared/job +README):\n%s", diff)
+	}
+}
+
+// The demo's table in the README has a row for each prompt of the demo, in order,
+// with the state and the event that it must end in.
+func TestDocsDemo(t *testing.T) {
+	t.Parallel()
+	_, table, _ := strings.Cut(read(t, "README.md"), "│ JOB ")
+	var got []string
+	for _, match := range regexp.MustCompile(`(?m)^│ ([^│]+?) +│[^│]+│ (\w+) +│[^│]+│[^│]+│ ([\w ]+?) +│$`).FindAllStringSubmatch(table, -1) {
+		got = append(got, strings.Join(match[1:], ", "))
+	}
+	var want []string
+	for line := range strings.Lines(read(t, "infra/local/demo/prompts.jsonl")) {
+		var prompt struct {
+			Message struct {
+				JobID string `json:"job_id"`
+			} `json:"message"`
+			Expect struct {
+				State string `json:"state"`
+				Event string `json:"event"`
+			} `json:"expect"`
+		}
+		if err := json.Unmarshal([]byte(line), &prompt); err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, strings.Join([]string{cmp.Or(prompt.Message.JobID, "(no job_id)"), prompt.Expect.State, prompt.Expect.Event}, ", "))
+	}
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Errorf("the demo's table (-prompts.jsonl +README):\n%s", diff)
+	}
+	if n := fmt.Sprintf("%d prompts go onto the queue", len(want)); !strings.Contains(read(t, "README.md"), n) {
+		t.Errorf("the README does not say %q", n)
 	}
 }
 

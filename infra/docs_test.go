@@ -20,7 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "write the tables of the README anew") //nolint:gochecknoglobals // a flag of the test binary
+var update = flag.Bool("update", false, "write the tables of the README anew")
 
 // top is the repository's top folder, as seen from this package.
 const top = ".."
