@@ -28,7 +28,6 @@ import (
 	"github.com/clipqueue/clipqueue/shared/store/memory"
 )
 
-//nolint:gochecknoglobals // a flag of the test binary
 var backlogSize = flag.Int("backlog", 3_000, "how many prompts TestFault33 has wait; the fault says 100000")
 
 // backlog is a long line of prompts in front of a vendor that takes few: the real

@@ -98,11 +98,11 @@ var mutants = []mutant{
 	},
 	{
 		"outbox marker: it goes before the events are out", "functions/publish/publish.go",
-		"last(images[:done], i)", "last(images[:done], i) || true",
+		"for i, im := range images[:done] {", "for i, im := range images {",
 	},
 	{
 		"acceptance that cannot be stored: no loop carries it", "functions/submit/post.go",
-		"if unstored || (", "if (",
+		"if unstored || (", "if unstored && after.Version < 0 || (",
 	},
 	{
 		"poll: an acceptance from the loop's input is ignored", "functions/poll/poll.go",

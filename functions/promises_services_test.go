@@ -499,11 +499,11 @@ func (s instanceSecrets) GetSecretValue(
 type instanceLoops struct{ i *instance }
 
 func (l instanceLoops) Start(ctx context.Context, in loop.Input) error {
-	return l.i.call(ctx, "loop start", in.JobID, false, func() error {
+	return l.i.call(ctx, "loop start", in.JobID, false, func() error { //nolint:contextcheck // an execution outlives whoever started it
 		w := l.i.w
-		w.group.Go(func() { w.loop(in) }) //nolint:contextcheck // an execution outlives whoever started it
+		w.group.Go(func() { w.loop(in) })
 		if time.Now().Before(w.chaos.ends) && w.chaos.chance("loop twice "+in.JobID, w.chaos.wild) {
-			w.group.Go(func() { w.loop(in) }) //nolint:contextcheck // likewise
+			w.group.Go(func() { w.loop(in) })
 		}
 		return nil
 	})

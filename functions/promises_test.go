@@ -64,7 +64,7 @@ var directives = []string{
 	"[fault: callback-double n=3]", "[fault: callback-contradict]", "[fault: callback-forged n=2]", "[fault: callback-altered times=1]",
 	"[fault: lost-answer] [fault: callback-early]", "[fault: lost-answer] [fault: callback-lost]",
 	"[fault: get-404 times=3] [fault: callback-lost]", "[fault: get-500 until=3h] [fault: callback-late for=20m]", "[fault: callback-misdirected to=/webhooks/creativeai/job-1/id-wrong times=1]", "[fault: callback-misdirected to=/webhooks/creativeai/job-0/id-wrong times=2]",
-	"[fault: output url=null]", "[fault: callback-body is=junk times=1]",
+	"[fault: callback-misdirected to=previous times=1]", "[fault: output url=null]", "[fault: callback-body is=junk times=1]",
 }
 
 // directive chooses what one prompt asks for.

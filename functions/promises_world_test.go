@@ -69,6 +69,7 @@ type world struct {
 	asks      []ask
 	callbacks []callback
 	keysEver  []string
+	ended     []loop.Input // loops that ended by themselves
 	rotatedAt time.Time
 	purged    bool
 	broken    []string // what was seen to be wrong while it happened
@@ -195,7 +196,9 @@ func (w *world) operate(j job.Job) {
 	w.group.Go(func() {
 		time.Sleep(w.chaos.between("operator waits "+j.ID, time.Second, slowest))
 		current, err := w.table.Get(context.Background(), j.Key())
-		if err != nil || current.State != job.Unconfirmed || w.maybePaid(j) {
+		// A vendor that is slow takes a POST that we have long given up.
+		early := time.Since(current.ClaimedAt) < 75*time.Second
+		if err != nil || current.State != job.Unconfirmed || early || w.maybePaid(j) {
 			return
 		}
 		w.trace.note("operator", "says that "+j.ID+" was not accepted")
@@ -360,6 +363,9 @@ func (w *world) loop(in loop.Input) {
 		case !ok: // the workflow catches it, and goes on
 			answer = loop.Answer{WaitSeconds: 5}
 		case answer.Done:
+			w.mu.Lock()
+			w.ended = append(w.ended, in)
+			w.mu.Unlock()
 			return
 		}
 		wait = time.Duration(answer.WaitSeconds) * time.Second

@@ -252,7 +252,7 @@ func TestFault25_CutShort(t *testing.T) {
 }
 
 // start is when a synctest bubble begins.
-var start = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // a constant, but for Go
+var start = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // fixedDeadline is a context whose deadline lies by the bench's clock, not the bubble's.
 type fixedDeadline struct {

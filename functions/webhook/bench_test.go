@@ -17,9 +17,9 @@ import (
 	"time"
 
 	lambda "github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-sdk-go-v2/aws"                          //nolint:depguard // the source of keys is the real one
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"       //nolint:depguard // the source of keys is the real one
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types" //nolint:depguard // the source of keys is the real one
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"github.com/clipqueue/clipqueue/functions/webhook"
 	"github.com/clipqueue/clipqueue/shared/job"
