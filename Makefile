@@ -19,7 +19,7 @@ CDK = cd infra && PATH="$(NODEBIN):$$PATH" cdk
 RACE_PACKAGES = $$(go list ./... | grep -v -e '/infra$$' -e '/infra/stack' -e '/infra/e2e')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local test test-unit test-stack test-e2e lint format synth deploy destroy tools need-go clean
+.PHONY: help demo local test test-unit test-stack test-e2e soak lint format synth deploy destroy tools need-go clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,10 @@ test-stack: tools ## Run the tests of the CDK stack
 
 test-e2e: tools ## Run the end-to-end tests against the bundle deployed on the local engine
 	go test -race -count=1 -parallel 40 -timeout 20m ./infra/e2e/...
+
+soak: tools ## Run 1,000 prompts under every fault of the vendor, and 100,000 in a long line
+	go test -v -count=1 -timeout 60m -run TestManyPromptsManyFaults ./infra/e2e -prompts 1000
+	go test -v -count=1 -timeout 60m -run TestFault33 ./functions -backlog 100000
 
 lint: $(LINT_STAMP) ## Check the code with golangci-lint
 	$(BIN)/golangci-lint run ./...
