@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -41,6 +43,7 @@ type sceneKey struct{}
 //	quarantined PATH TEXT        puts a callback into quarantine
 //	later DURATION               lets time pass, and the bundle work
 //	world NAME VALUE             sets something else about the deployment
+//	listeners NAME...            wants just these listeners on the bus
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -69,6 +72,7 @@ func TestScripts(t *testing.T) {
 			"quarantined": putQuarantined,
 			"later":       later,
 			"world":       set,
+			"listeners":   listeners,
 		},
 	})
 }
@@ -169,6 +173,15 @@ func set(ts *testscript.TestScript, _ bool, args []string) {
 		s.keys = nil
 	default:
 		ts.Fatalf("nothing of the world is called %q", args[0])
+	}
+}
+
+func listeners(ts *testscript.TestScript, _ bool, args []string) {
+	s := sceneOf(ts)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if got := slices.Sorted(maps.Keys(s.world.listeners)); !slices.Equal(got, args) {
+		ts.Fatalf("listeners are %q, want %q", got, args)
 	}
 }
 

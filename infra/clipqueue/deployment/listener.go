@@ -81,7 +81,7 @@ func (l Listener) letIn(ctx context.Context, url, arn string) error {
 func (l Listener) rulesARN(queueARN string) string {
 	parts := strings.SplitN(queueARN, ":", 6)
 	if len(parts) < 6 {
-		return "*"
+		parts = []string{"arn", "*", "sqs", "*", "*", ""}
 	}
 	return fmt.Sprintf("arn:%s:events:%s:%s:rule/%s/*", parts[1], parts[3], parts[4], l.bus)
 }
