@@ -3,6 +3,7 @@ package stack
 import (
 	_ "embed"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsstepfunctions"
@@ -68,16 +69,11 @@ func newPollStateMachine(scope constructs.Construct, poll *Function, s *Settings
 	}
 	logs := newLogGroup(scope, "LoopLogs", "/aws/vendedlogs/states/"+uniqueName(scope, 200), s)
 	loop := awsstepfunctions.NewCfnStateMachine(scope, jsii.String("Loop"), &awsstepfunctions.CfnStateMachineProps{
-		StateMachineType: jsii.String("EXPRESS"),
-		RoleArn:          role.RoleArn(),
-		DefinitionString: jsii.String(pollLoopDefinition),
-		DefinitionSubstitutions: &map[string]any{
-			"PollFunctionArn":      poll.FunctionArn(),
-			"FirstWaitSeconds":     wholeSeconds(s.PollFirstWait),
-			"WaitSeconds":          wholeSeconds(s.PollEvery),
-			"HandOverMilliseconds": strconv.FormatInt(s.PollHandOverAfter.Milliseconds(), 10),
-		},
-		TracingConfiguration: &awsstepfunctions.CfnStateMachine_TracingConfigurationProperty{Enabled: jsii.Bool(s.Tracing)},
+		StateMachineType:        jsii.String("EXPRESS"),
+		RoleArn:                 role.RoleArn(),
+		DefinitionString:        jsii.String(pollLoop(s)),
+		DefinitionSubstitutions: &map[string]any{"PollFunctionArn": poll.FunctionArn()},
+		TracingConfiguration:    &awsstepfunctions.CfnStateMachine_TracingConfigurationProperty{Enabled: jsii.Bool(s.Tracing)},
 		LoggingConfiguration: &awsstepfunctions.CfnStateMachine_LoggingConfigurationProperty{
 			Level: jsii.String("ERROR"), IncludeExecutionData: jsii.Bool(false),
 			Destinations: []any{&awsstepfunctions.CfnStateMachine_LogDestinationProperty{
@@ -92,6 +88,15 @@ func newPollStateMachine(scope constructs.Construct, poll *Function, s *Settings
 func (p *PollLoop) GrantStart(fn *Function) {
 	fn.allow([]string{"states:StartExecution"}, *p.StateMachine.StateMachineArn())
 	fn.setEnv(env.PollStateMachineARN, *p.StateMachine.StateMachineArn())
+}
+
+// pollLoop fills the settings in; the function's ARN is left to CloudFormation.
+func pollLoop(s *Settings) string {
+	return strings.NewReplacer(
+		"${FirstWaitSeconds}", wholeSeconds(s.PollFirstWait),
+		"${WaitSeconds}", wholeSeconds(s.PollEvery),
+		"${HandOverMilliseconds}", strconv.FormatInt(s.PollHandOverAfter.Milliseconds(), 10),
+	).Replace(pollLoopDefinition)
 }
 
 func wholeSeconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) }

@@ -31,6 +31,7 @@ type resource struct {
 	DeletionPolicy      string         `json:"DeletionPolicy"`
 	UpdateReplacePolicy string         `json:"UpdateReplacePolicy"`
 	DependsOn           any            `json:"DependsOn"`
+	Metadata            map[string]any `json:"Metadata"`
 }
 
 type output struct {
@@ -65,6 +66,7 @@ func newTestStack(t *testing.T, change func(*Settings)) (awscdk.Stack, awscdk.Ap
 	app := awscdk.NewApp(&awscdk.AppProps{
 		Outdir:  jsii.String(t.TempDir()),
 		Context: cdkContext(t), AnalyticsReporting: jsii.Bool(false),
+		PostCliContext: &map[string]any{"aws:cdk:enable-path-metadata": true}, // as the CDK command does
 	})
 	return newStack(app, &Deployment{Settings: &s, Code: standIn(t)}), app
 }
