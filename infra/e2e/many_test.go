@@ -22,7 +22,6 @@ import (
 	"github.com/clipqueue/clipqueue/infra/local"
 )
 
-//nolint:gochecknoglobals // a flag of the test binary
 var manyPrompts = flag.Int("prompts", 100, "how many prompts TestManyPromptsManyFaults sends: `make soak` sends 1000")
 
 // kind is one of the vendor's faults, and how a prompt that it strikes ends.
