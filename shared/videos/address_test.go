@@ -20,22 +20,24 @@ import (
 func TestFault30_LinksThatAreRefused(t *testing.T) {
 	t.Parallel()
 	for link, code := range map[string]videos.Code{
-		"":                                   videos.BadURL,
-		" ":                                  videos.BadURL,
-		"a video":                            videos.BadURL,
-		"v.mp4":                              videos.BadURL,
-		"/v.mp4":                             videos.BadURL,
-		"//cdn.example.com/v.mp4":            videos.BadURL,
-		"https:":                             videos.BadURL,
-		"https:cdn.example.com":              videos.BadURL,
-		"https:///v.mp4":                     videos.BadURL,
-		"https://:443/v.mp4":                 videos.BadURL,
-		"https://cdn.example.com:x/":         videos.BadURL,
-		"https://cdn example.com/":           videos.BadURL,
-		"https://cdn.example.com/\n":         videos.BadURL,
-		"https://cdn.example.com/%zz":        videos.BadURL,
-		"https://[::1/":                      videos.BadURL,
-		"https://user@cdn.example.com/v.mp4": videos.BadURL,
+		"":                                     videos.BadURL,
+		" ":                                    videos.BadURL,
+		"a video":                              videos.BadURL,
+		"v.mp4":                                videos.BadURL,
+		"/v.mp4":                               videos.BadURL,
+		"//cdn.example.com/v.mp4":              videos.BadURL,
+		"https:":                               videos.BadURL,
+		"https:cdn.example.com":                videos.BadURL,
+		"https:///v.mp4":                       videos.BadURL,
+		"https://:443/v.mp4":                   videos.BadURL,
+		"https://cdn.example.com:x/":           videos.BadURL,
+		"https://cdn example.com/":             videos.BadURL,
+		"https://cdn.example.com/\n":           videos.BadURL,
+		"https://cdn.example.com/%zz":          videos.BadURL,
+		"https://%6c%6f%63%61%6c%68%6f%73%74/": videos.BadURL,
+		"https://%31%32%37.0.0.1/":             videos.BadURL,
+		"https://[::1/":                        videos.BadURL,
+		"https://user@cdn.example.com/v.mp4":   videos.BadURL,
 		"https://user:password@cdn.example.com/v.mp4": videos.BadURL,
 		"https://:@cdn.example.com/v.mp4":             videos.BadURL,
 		"http://cdn.example.com/v.mp4":                videos.NotHTTPS,
@@ -152,6 +154,21 @@ func TestFault30_NamesThatLeadInside(t *testing.T) { // not parallel: it sets th
 			_, err = f.Fetch(t.Context(), "https://localhost/v.mp4")
 			wantProblem(t, err, videos.ForbiddenAddress, videos.Final)
 		})
+	}
+}
+
+// TestFault30_SpellingsOfLoopback are some that the check of the link lets pass as
+// names, and that become addresses on their way to the dialler.
+func TestFault30_SpellingsOfLoopback(t *testing.T) {
+	t.Parallel()
+	f, err := videos.NewFetcher(videos.Settings{MaxBytes: 1 << 20, Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, host := range []string{"①②⑦.⓪.⓪.①", "１２７.0.0.1", "127。0。0。1", "localhost", "LOCALHOST"} {
+		_, err := f.Fetch(t.Context(), "https://"+host+"/v.mp4")
+		t.Log(host)
+		wantProblem(t, err, videos.ForbiddenAddress, videos.Final)
 	}
 }
 

@@ -151,7 +151,7 @@ func TestFault30_NoHalfObjectWhenTimeIsOver(t *testing.T) {
 // TestFaultsOfS3 has each request fail for good, or once; carried out or not.
 func TestFaultsOfS3(t *testing.T) {
 	t.Parallel()
-	body := long(t, 20<<20)
+	body := long(t, 9<<20)
 	for _, operation := range []string{"PutObject", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload", "PutObjectTagging"} {
 		for _, applied := range []bool{false, true} {
 			for _, times := range []int32{1, 3} {
@@ -208,7 +208,7 @@ func TestFault30_TwiceIsOneObject(t *testing.T) {
 
 func TestFault30_TwiceAtOnceIsOneObject(t *testing.T) {
 	t.Parallel()
-	for _, size := range []int64{100_000, 20 << 20} {
+	for _, size := range []int64{100_000, 9 << 20} {
 		s := s3test.New(t)
 		b := bucketOf(t, s)
 		got := make([]videos.Stored, 3)
