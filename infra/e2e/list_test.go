@@ -13,6 +13,7 @@ import (
 func TestStoreLists(t *testing.T) {
 	t.Parallel()
 	storetest.RunLists(t, func(t *testing.T, rules job.Rules, now func() time.Time) storetest.Listed {
+		t.Helper()
 		table, err := store.New(bundle.dynamo, likeTheStacks(t), rules, now)
 		if err != nil {
 			t.Fatal(err)

@@ -177,7 +177,7 @@ func absent(format string, args ...any) error {
 // Run runs one command line and returns the exit code.
 func (a *App) Run(ctx context.Context, args []string) int {
 	r := newRoot(a)
-	command := r.command()
+	command := r.command() //nolint:contextcheck // what is run gets the context from cobra
 	command.SetArgs(args)
 	command.SetIn(a.In)
 	command.SetOut(a.Out)

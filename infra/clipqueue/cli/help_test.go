@@ -20,8 +20,20 @@ func TestOutputIsDocumented(t *testing.T) {
 		words[word] = true
 	}
 	for _, printed := range []any{
-		jobView{}, sentView{}, retryView{}, report.Summary{}, finding{}, feedView{}, keyView{},
-		deadView{}, letterView{}, movedView{}, heldView{}, movedQuarantine{}, emittedView{}, vendorView{},
+		jobView{},
+		sentView{},
+		retryView{},
+		report.Summary{},
+		finding{},
+		feedView{},
+		keyView{},
+		deadView{},
+		letterView{},
+		movedView{},
+		heldView{},
+		movedQuarantine{},
+		emittedView{},
+		vendorView{},
 	} {
 		for _, name := range fieldNames(reflect.TypeOf(printed)) {
 			if !words[name] {
@@ -40,10 +52,10 @@ func fieldNames(typ reflect.Type) []string {
 		return nil
 	}
 	var names []string
-	for i := range typ.NumField() {
-		name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
+	for field := range typ.Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		names = append(names, name)
-		names = append(names, fieldNames(typ.Field(i).Type)...)
+		names = append(names, fieldNames(field.Type)...)
 	}
 	return names
 }

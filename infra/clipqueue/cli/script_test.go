@@ -180,7 +180,7 @@ func listeners(ts *testscript.TestScript, _ bool, args []string) {
 	s := sceneOf(ts)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if got := slices.Sorted(maps.Keys(s.world.listeners)); !slices.Equal(got, args) {
+	if got := slices.Sorted(maps.Keys(s.listeners)); !slices.Equal(got, args) {
 		ts.Fatalf("listeners are %q, want %q", got, args)
 	}
 }
