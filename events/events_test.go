@@ -19,7 +19,7 @@ import (
 	"github.com/clipqueue/clipqueue/events"
 )
 
-var update = flag.Bool("update", false, "write the schemas anew") //nolint:gochecknoglobals // a flag of the test binary
+var update = flag.Bool("update", false, "write the schemas anew")
 
 // shape is something that goes in or comes out: a Go type, a schema, an example.
 type shape struct {

@@ -98,7 +98,7 @@ var mutants = []mutant{
 	},
 	{
 		"outbox marker: it goes before the events are out", "functions/publish/publish.go",
-		"for i, im := range images[:done] {", "for i, im := range images {",
+		"for i, im := range images[:done] {\n\t\tif im.poison == nil && last(images[:done], i) {", "for i, im := range images {\n\t\tif im.poison == nil && last(images, i) {",
 	},
 	{
 		"acceptance that cannot be stored: no loop carries it", "functions/submit/post.go",

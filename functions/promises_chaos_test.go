@@ -139,6 +139,9 @@ type instance struct {
 	dead bool
 	// posted says that the next write is what became of a POST.
 	posted bool
+	// accepted says that the POST was, of the job that is written next; uncarried
+	// that this could not be stored.
+	accepted, uncarried bool
 }
 
 // now is what the instance takes the time to be.
@@ -180,7 +183,9 @@ func (i *instance) call(ctx context.Context, name, key string, once bool, effect
 		f, wait = isSlow, i.w.chaos.between(name+" "+key+" takes", 60*time.Second, 280*time.Second)
 	}
 	late := f == isSlow && i.w.chaos.chance(name+" "+key+" late", 500)
+	i.carries(name, key)
 	err := i.make(ctx, f, wait, late, effect)
+	i.carried(name, err)
 	i.w.trace.call(i.name, name, key, f, err)
 	i.end()
 	return err
@@ -224,6 +229,34 @@ func (i *instance) answers(name string) bool {
 	was := i.posted
 	i.posted = name == "vendor post"
 	return was && name == "table put"
+}
+
+// carries sees to it that an acceptance which could not be stored starts a loop,
+// before the process does anything else.
+func (i *instance) carries(name, key string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.uncarried && name != "loop start" {
+		i.w.breaks(fmt.Sprintf("P3: %s could not store an acceptance, and goes on with %s %s", i.name, name, key))
+	}
+	i.uncarried = false
+}
+
+// carried sees whether a write that follows an acceptance failed.
+func (i *instance) carried(name string, err error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if !i.accepted || name != "table put" {
+		return
+	}
+	i.uncarried, i.accepted = errors.Is(err, errInjected), false
+}
+
+// took notes that the vendor's acceptance has reached the process.
+func (i *instance) took() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.accepted = true
 }
 
 // lateAnswer says whether an answer is written down much later than it came.

@@ -118,10 +118,16 @@ func judgeJob(add func(string, ...any), j job.Job, out []published) {
 	case len(verdicts) == 0 || verdicts[len(verdicts)-1] != want || (len(verdicts) != 1 && !late):
 		add("P1: %s is %s, and its verdicts on the bus are %q", j.Key(), j.State, verdicts)
 	}
+	if j.State == job.Expired && j.Reason.Message == expiredQueued {
+		add("P1: %s waited for its message for 7 days, and the faults were over long before", j.Key())
+	}
 	if !j.DueAt.IsZero() || len(j.Owed) > 0 {
 		add("P3: %s is due %v and owes %v", j.Key(), j.DueAt, j.Owed)
 	}
 }
+
+// expiredQueued is the reason of a job that expired before it was accepted.
+const expiredQueued = "the vendor did not accept the prompt by the deadline; nothing was paid"
 
 // judgeMoney: at most one acceptance a job.
 func (w *world) judgeMoney(add func(string, ...any)) {
@@ -143,7 +149,7 @@ func (w *world) judgeResults(add func(string, ...any), jobs map[string]job.Job) 
 			continue // unknown to us, or the first of two verdicts to arrive stands
 		case !known:
 			add("P4: %s has generation %s, which the vendor does not know", j.Key(), j.GenerationID)
-		case g.Prompt != prompt(j) && !(strings.Contains(g.Prompt, "to=previous") && !wasAccepted(j)):
+		case g.Prompt != prompt(j) && (!strings.Contains(g.Prompt, "to=previous") || wasAccepted(j)):
 			add("P4: %s has generation %s, which is of the prompt %q", j.Key(), j.GenerationID, g.Prompt)
 		case g.Status == "completed" && j.State != job.Completed, g.Status == "failed" && j.State != job.Failed:
 			if g.CompletedAt.Before(j.CreatedAt.Add(70 * time.Hour)) {

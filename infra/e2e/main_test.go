@@ -32,7 +32,6 @@ type deployed struct {
 	function *lambda.Client
 }
 
-//nolint:gochecknoglobals // TestMain has no other way to hand the one bundle to the tests
 var bundle *deployed
 
 // settings are the stack's, for a vendor that takes 1 to 4 s.

@@ -122,7 +122,7 @@ func (m *many) await(ctx context.Context, t *testing.T) {
 		select {
 		case <-changed:
 		case <-tick.C:
-			reconcile(t)
+			reconcile(t) //nolint:contextcheck // it may take as long as the test
 		case <-ctx.Done():
 			t.Fatalf("%d of %d prompts have a verdict after %v", len(settled), len(m.of), time.Since(m.began))
 		}

@@ -70,7 +70,10 @@ func send(t *testing.T, body string) (messageID string) {
 }
 
 // refused follows a message that has no job: its events bear the message's id.
-func refused(t *testing.T, messageID string) *story { return &story{t: t, jobID: messageID} }
+func refused(t *testing.T, messageID string) *story {
+	t.Helper()
+	return &story{t: t, jobID: messageID}
+}
 
 // ends waits for the story's verdict and checks what kind it is.
 func (s *story) ends(want events.DetailType) local.Event {
@@ -116,7 +119,7 @@ func metadataIs(t *testing.T, got jsontext.Value, want string) {
 }
 
 // data is an event's, as a consumer decodes it.
-func data[T any](t *testing.T, e local.Event) T { //nolint:ireturn // T is a struct
+func data[T any](t *testing.T, e local.Event) T {
 	t.Helper()
 	var d T
 	if err := json.Unmarshal(e.Detail.Data, &d); err != nil {
