@@ -38,6 +38,7 @@ func (w *world) judge(send []sending) (broken []string) {
 	w.judgeResults(add, jobs)
 	w.judgeCallbacks(add, jobs)
 	w.judgeTime(add, jobs, out)
+	w.judgeVideos(add, jobs, out)
 	w.judgeBreaker(add)
 	w.judgeLeases(add)
 	broken = append(broken, w.broken...)
@@ -101,7 +102,7 @@ func judgeJob(add func(string, ...any), j job.Job, out []published) {
 			add("P3: event %s of %s came after version %d", p.id, j.Key(), last)
 		}
 		last = p.version
-		if p.kind != events.TypeAccepted {
+		if p.kind != events.TypeAccepted && p.kind != events.TypeArchived && p.kind != events.TypeArchiveFailed {
 			verdicts = append(verdicts, p.kind)
 		}
 		if want := j.Metadata; want != "" && p.metadata != want {

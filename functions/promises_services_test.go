@@ -65,6 +65,7 @@ type sqsQueue struct {
 	w          *world
 	name       string
 	visibility time.Duration
+	maxReceive int
 	changed    *signal
 
 	mu       sync.Mutex
@@ -81,13 +82,10 @@ type queued struct {
 	receipt   string
 }
 
-const (
-	retention  = 14 * 24 * time.Hour
-	maxReceive = 1000
-)
+const retention = 14 * 24 * time.Hour
 
-func newQueue(w *world, name string, visibility time.Duration) *sqsQueue {
-	return &sqsQueue{w: w, name: name, visibility: visibility, changed: newSignal()}
+func newQueue(w *world, name string, visibility time.Duration, maxReceive int) *sqsQueue {
+	return &sqsQueue{w: w, name: name, visibility: visibility, maxReceive: maxReceive, changed: newSignal()}
 }
 
 func (q *sqsQueue) send(body string) (id string) {
@@ -109,7 +107,7 @@ func (q *sqsQueue) receive() []lambda.SQSMessage {
 		switch {
 		case len(batch) == 10, m.visibleAt.After(time.Now()):
 			return false
-		case time.Since(m.sentAt) > retention, m.receives >= maxReceive:
+		case time.Since(m.sentAt) > retention, m.receives >= q.maxReceive:
 			q.dead = append(q.dead, m)
 			return true
 		}
@@ -155,11 +153,14 @@ func (q *sqsQueue) holds(jobID string) bool {
 	return slices.ContainsFunc(q.messages, func(m *queued) bool { return m.of(jobID) })
 }
 
-// lose drops the messages of a job.
+// lose drops the messages of a job that were handed over at least once; another
+// payload under its id is a message that no row can bring back.
 func (q *sqsQueue) lose(jobID string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.messages = slices.DeleteFunc(q.messages, func(m *queued) bool { return m.receives > 0 && m.of(jobID) })
+	q.messages = slices.DeleteFunc(q.messages, func(m *queued) bool {
+		return m.receives > 0 && m.of(jobID) && !strings.Contains(m.body, " other")
+	})
 }
 
 func (m *queued) of(jobID string) bool {

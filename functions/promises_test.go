@@ -83,7 +83,7 @@ func (w *world) directive() string {
 func (w *world) prompts() []sending {
 	c := w.chaos
 	var out []sending
-	for n := range 1 + c.below("jobs", 4) {
+	for n := range 1 + c.below("jobs", 3) {
 		r := events.Request{
 			JobID:    fmt.Sprintf("job-%d", n),
 			Prompt:   fmt.Sprintf("prompt %d %s", n, w.directive()),

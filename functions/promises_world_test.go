@@ -25,7 +25,6 @@ import (
 	"github.com/clipqueue/clipqueue/functions/reconcile"
 	"github.com/clipqueue/clipqueue/functions/submit"
 	"github.com/clipqueue/clipqueue/functions/webhook"
-	"github.com/clipqueue/clipqueue/shared/bus"
 	"github.com/clipqueue/clipqueue/shared/creativeai"
 	"github.com/clipqueue/clipqueue/shared/creativeai/fake"
 	"github.com/clipqueue/clipqueue/shared/job"
@@ -53,6 +52,8 @@ type world struct {
 	group   sync.WaitGroup
 	queue   *sqsQueue
 	poison  *sqsQueue
+	videos  *sqsQueue
+	bucket  *objects
 	table   *memory.Table
 	stream  *stream
 	bus     *eventBus
@@ -104,15 +105,16 @@ func newWorld(seed uint64, tracing bool) *world {
 		start: time.Now(), rules: job.DefaultRules(), secrets: &secrets{}, dueMoved: newSignal(),
 		due: map[string]time.Time{}, onTheWire: map[string]int{},
 	}
-	w.rules.Archive = false
 	if tracing {
 		w.trace = &trace{start: w.start}
 	}
 	w.chaos = &chaos{seed: seed, counts: map[string]uint64{}}
 	w.planChaos()
 	w.trace.note("world", w.chaos.String())
-	w.queue = newQueue(w, "jobs", 12*time.Minute)
-	w.poison = newQueue(w, "poison", time.Minute)
+	w.queue = newQueue(w, "jobs", 12*time.Minute, 1000)
+	w.poison = newQueue(w, "poison", time.Minute, 1000)
+	w.videos = newQueue(w, "videos", 12*time.Minute, archiveReceives)
+	w.bucket = &objects{keys: map[string]object{}}
 	w.stream = newStream(w)
 	w.bus = &eventBus{w: w}
 	w.table = memory.New(w.rules, time.Now, w.changed)
@@ -425,9 +427,6 @@ func (w *world) nextDue() time.Time {
 	return next
 }
 
-// deliver is the bus's rules.
-func (w *world) deliver(bus.Entry) {}
-
 // wire is the network between one process and the vendor.
 type wire struct{ i *instance }
 
@@ -666,6 +665,7 @@ func (w *world) live(send []sending) {
 	for n := range w.stream.shards {
 		w.group.Go(func() { w.stream.poll(ctx, n, w.publish) })
 	}
+	w.group.Go(func() { w.videos.poll(ctx, "archive", 5*time.Minute, w.archive) })
 	w.group.Go(func() { w.schedule(ctx) })
 	w.group.Go(func() { w.rotate(ctx) })
 	w.group.Go(func() { w.purge(ctx) })
@@ -697,7 +697,7 @@ func (w *world) atRest(send []sending) bool {
 			return false
 		}
 	}
-	return w.queue.len() == 0 && w.nextDue().IsZero()
+	return w.queue.len()+w.videos.len() == 0 && w.nextDue().IsZero()
 }
 
 // rotate gives the account a new key in the middle of it all, in the order that

@@ -26,6 +26,11 @@ type Video struct {
 	source *source
 }
 
+// AtHand is a video that needs no download, for what stands in for a [Fetcher].
+func AtHand(contentType, extension string, body []byte) *Video {
+	return &Video{ContentType: contentType, Extension: extension, Size: int64(len(body)), head: body}
+}
+
 // Read is [io.Reader]'s.
 func (v *Video) Read(p []byte) (int, error) {
 	if len(v.head) > 0 {
@@ -33,11 +38,18 @@ func (v *Video) Read(p []byte) (int, error) {
 		v.head = v.head[n:]
 		return n, nil
 	}
+	if v.source == nil {
+		return 0, io.EOF
+	}
 	return v.source.Read(p)
 }
 
 // Close ends the download.
-func (v *Video) Close() { v.source.stream.close() }
+func (v *Video) Close() {
+	if v.source != nil {
+		v.source.stream.close()
+	}
+}
 
 // inspect reads the first bytes, to see that they are a video's.
 func (v *Video) inspect() error {
