@@ -135,39 +135,62 @@ func EncodeImage(j job.Job) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	image, err := json.Marshal(imageOf(it), json.Deterministic(true))
-	if err != nil {
-		return nil, fmt.Errorf("encode a stream image: %w", err)
+	var image bytes.Buffer
+	w := writer{e: jsontext.NewEncoder(&image)}
+	w.item(it)
+	if w.err != nil {
+		return nil, fmt.Errorf("encode a stream image: %w", w.err)
 	}
-	return image, nil
+	return image.Bytes(), nil
 }
 
-func imageOf(it item) map[string]any {
-	out := make(map[string]any, len(it))
+// writer writes tokens until one fails.
+type writer struct {
+	e   *jsontext.Encoder
+	err error
+}
+
+func (w *writer) tokens(tokens ...jsontext.Token) {
+	for _, t := range tokens {
+		if w.err == nil {
+			w.err = w.e.WriteToken(t)
+		}
+	}
+}
+
+func (w *writer) item(it item) {
+	w.tokens(jsontext.BeginObject)
 	for name, av := range it {
-		out[name] = valueOf(av)
+		w.tokens(jsontext.String(name), jsontext.BeginObject)
+		w.value(av)
+		w.tokens(jsontext.EndObject)
 	}
-	return out
+	w.tokens(jsontext.EndObject)
 }
 
-func valueOf(av types.AttributeValue) map[string]any {
+// value writes an attribute's type and value, without the braces around them.
+func (w *writer) value(av types.AttributeValue) {
 	switch av := av.(type) {
 	case *types.AttributeValueMemberS:
-		return map[string]any{"S": av.Value}
+		w.tokens(jsontext.String("S"), jsontext.String(av.Value))
 	case *types.AttributeValueMemberN:
-		return map[string]any{"N": av.Value}
+		w.tokens(jsontext.String("N"), jsontext.String(av.Value))
 	case *types.AttributeValueMemberB:
-		return map[string]any{"B": av.Value}
+		w.tokens(jsontext.String("B"), jsontext.String(base64.StdEncoding.EncodeToString(av.Value)))
 	case *types.AttributeValueMemberBOOL:
-		return map[string]any{"BOOL": av.Value}
+		w.tokens(jsontext.String("BOOL"), jsontext.Bool(av.Value))
 	case *types.AttributeValueMemberL:
-		list := make([]any, len(av.Value))
-		for i, v := range av.Value {
-			list[i] = valueOf(v)
+		w.tokens(jsontext.String("L"), jsontext.BeginArray)
+		for _, v := range av.Value {
+			w.tokens(jsontext.BeginObject)
+			w.value(v)
+			w.tokens(jsontext.EndObject)
 		}
-		return map[string]any{"L": list}
+		w.tokens(jsontext.EndArray)
 	case *types.AttributeValueMemberM:
-		return map[string]any{"M": imageOf(av.Value)}
+		w.tokens(jsontext.String("M"))
+		w.item(av.Value)
+	default:
+		w.tokens(jsontext.String("NULL"), jsontext.Bool(true))
 	}
-	return map[string]any{"NULL": true}
 }
