@@ -6,6 +6,9 @@ import "time"
 const (
 	firstWait   = 5 * time.Second
 	longestWait = 15 * time.Minute
+	// Up to so many receives the wait stays short: a message is turned away by a
+	// breaker that another one opened, more often than by the vendor.
+	fewReceives = 6
 	// From so many receives on a message waits longer, so that 14 days of
 	// waiting never reach the redrive policy's 1,000.
 	manyReceives = 400
@@ -71,7 +74,7 @@ func backoff(receives int, random float64) time.Duration {
 	if receives > manyReceives {
 		return jitter(patientWait, random)
 	}
-	return jitter(min(firstWait<<min(max(receives-1, 0), 10), longestWait), random)
+	return jitter(min(firstWait<<min(max(receives-fewReceives, 0), 10), longestWait), random)
 }
 
 // jitter takes up to a fifth off, so that what failed together does not come back together.
