@@ -134,6 +134,7 @@ type instance struct {
 	w    *world
 	name string
 	skew time.Duration
+	born time.Time
 
 	mu   sync.Mutex
 	dead bool

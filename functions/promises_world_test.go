@@ -147,7 +147,7 @@ func (w *world) planChaos() {
 	c.tableThrottled = some("table throttled", 200, 20*time.Second, 3*time.Minute)
 	c.vendorDown = some("vendor down", 200, 5*time.Minute, time.Hour)
 	c.busDown = some("bus down", 150, time.Minute, time.Hour)
-	if c.chance("bus down for long", 20) { // longer than the stream remembers
+	if c.chance("bus down for long", 4) { // longer than the stream remembers
 		c.busDown = some("bus down long", 1000, 25*time.Hour, 30*time.Hour)
 	}
 	c.keysDown = some("keys down", 150, 10*time.Second, 10*time.Minute)
@@ -266,7 +266,7 @@ func (w *world) instance(name string) *instance {
 	name = fmt.Sprintf("%s.%d", name, w.ids)
 	w.mu.Unlock()
 	skew := w.chaos.between(name+" skew", 0, 8*time.Second) - 4*time.Second
-	return &instance{w: w, name: name, skew: skew}
+	return &instance{w: w, name: name, skew: skew, born: time.Now()}
 }
 
 // newID stands for the random source of tokens and claims.
@@ -444,7 +444,9 @@ func (x wire) RoundTrip(r *http.Request) (*http.Response, error) {
 		defer w.posting(body)()
 	} else if strings.HasPrefix(x.i.name, "reconcile") {
 		w.mu.Lock()
-		w.asks = append(w.asks, ask{x.i.name, key, time.Now()})
+		if time.Since(x.i.born) < 10*time.Second { // one that was held up may ask when its lease is over
+			w.asks = append(w.asks, ask{x.i.name, key, time.Now()})
+		}
 		w.mu.Unlock()
 	}
 	var response *http.Response
