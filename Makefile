@@ -19,7 +19,7 @@ CDK = cd infra && PATH="$(NODEBIN):$$PATH" cdk
 RACE_PACKAGES = $$(go list ./... | grep -v -e '/infra$$' -e '/infra/stack' -e '/infra/e2e')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local test test-unit test-stack test-e2e soak lint format synth deploy destroy tools need-go clean
+.PHONY: help demo local test test-unit test-stack test-e2e simulate mutants soak lint format synth deploy destroy tools need-go clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,15 @@ test-stack: tools ## Run the tests of the CDK stack
 
 test-e2e: tools ## Run the end-to-end tests against the bundle deployed on the local engine
 	go test -race -count=1 -parallel 40 -timeout 20m ./infra/e2e/...
+
+# How many seeds `make simulate` tries.
+SEEDS ?= 20000
+
+simulate: need-go ## Hold the promises against SEEDS lives of all functions together, in virtual time
+	go test ./functions -count=1 -timeout 0 -run 'TestPromises$$' -v -seeds $(SEEDS)
+
+mutants: need-go ## Switch each safeguard off in turn, and see the simulation find it
+	go test ./functions -count=1 -timeout 0 -run TestMutants -v -mutants
 
 soak: tools ## Run 1,000 prompts under every fault of the vendor, and 100,000 in a long line
 	go test -v -count=1 -timeout 60m -run TestManyPromptsManyFaults ./infra/e2e -prompts 1000

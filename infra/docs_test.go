@@ -173,7 +173,7 @@ func TestDocsTests(t *testing.T) {
 // The flags of the tests' own that the papers use are defined.
 func TestDocsFlags(t *testing.T) {
 	t.Parallel()
-	known := map[string]bool{"race": true, "run": true, "count": true}
+	known := map[string]bool{"race": true, "run": true, "count": true, "v": true}
 	sources(t, "_test.go", func(_, text string) {
 		for _, match := range regexp.MustCompile(`flag\.\w+\("([\w-]+)"`).FindAllStringSubmatch(text, -1) {
 			known[match[1]] = true
