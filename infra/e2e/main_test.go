@@ -34,18 +34,18 @@ type deployed struct {
 
 var bundle *deployed
 
-// settings are the stack's, for a vendor that takes 1 to 4 s.
+// settings are the stack's, for a vendor that takes 0.5 to 3 s and an operator in a hurry.
 func settings() map[string]string {
 	return map[string]string{
 		"pollFirstWait": "1s", "pollEvery": "1s", "pollSlowEvery": "1s",
 		// A breaker that one test's fault opened must not hold up the others' prompts.
 		"maxConcurrency": "20",
-		"submitTimeout":  "5s", "claimFor": "10s", "firstLookAfter": "15s", "unconfirmedFor": "30s",
+		"submitTimeout":  "3s", "claimFor": "4s", "firstLookAfter": "5s", "unconfirmedFor": "15s",
 		"logLevel": "DEBUG",
 	}
 }
 
-const vendorScale = 1.0 / 45
+const vendorScale = 1.0 / 60
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -78,10 +78,11 @@ func run(ctx context.Context, m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	defer b.Stop()
-	context.AfterFunc(ctx, func() { // ctrl-C must not wait for the tests
+	finished := context.AfterFunc(ctx, func() { // ctrl-C must not wait for the tests
 		b.Stop()
 		os.Exit(1)
 	})
+	defer finished() // or the end of ctx, after the tests, would be taken for one
 	consumer, err := b.Consume(ctx)
 	if err != nil {
 		return 1, err
