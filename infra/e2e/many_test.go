@@ -22,7 +22,7 @@ import (
 	"github.com/clipqueue/clipqueue/infra/local"
 )
 
-var manyPrompts = flag.Int("prompts", 100, "how many prompts TestManyPromptsManyFaults sends: `make soak` sends 1000")
+var manyPrompts = flag.Int("prompts", 20, "how many prompts TestManyPromptsManyFaults sends: `make soak` sends 1000")
 
 // kind is one of the vendor's faults, and how a prompt that it strikes ends.
 type kind struct {
@@ -61,9 +61,10 @@ type many struct {
 // verdict, none is paid for twice, and no message is given up. Not parallel: it
 // keeps the whole bundle busy.
 func TestManyPromptsManyFaults(t *testing.T) {
+	t.Cleanup(func() { restart(t, "Submit") }) // with breakers that are shut
 	given := deadLetters(t)
 	m := sendMany(t, *manyPrompts)
-	ctx, cancel := context.WithTimeout(t.Context(), patience+time.Duration(*manyPrompts)*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience+time.Duration(*manyPrompts)*2*time.Second)
 	defer cancel()
 	t.Cleanup(func() { t.Log("\n" + m.table()) })
 	m.await(ctx, t)
@@ -108,7 +109,7 @@ func sendMany(t *testing.T, n int) *many {
 // await lets reconcile look, oftener than every minute, until every job has a verdict.
 func (m *many) await(ctx context.Context, t *testing.T) {
 	t.Helper()
-	tick := time.NewTicker(5 * time.Second)
+	tick := time.NewTicker(2 * time.Second)
 	defer tick.Stop()
 	for {
 		heard, changed, _ := bundle.journal.all()
