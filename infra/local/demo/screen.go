@@ -101,6 +101,11 @@ func (s *screen) finish(jobs []*tracked) {
 	say("")
 	t.Render()
 	for _, j := range jobs {
+		if j.video != "" {
+			say("%-11s  %s", j.name(), j.video)
+		}
+	}
+	for _, j := range jobs {
 		if !j.asExpected() {
 			say("%s: want %+v\n%*s got  %+v, %d events", j.name(), j.Expect, len(j.name())+1, "", j.seen, len(j.events))
 		}

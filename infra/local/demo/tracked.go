@@ -18,6 +18,13 @@ import (
 // take notes an event of the job's.
 func (t *tracked) take(e local.Event) error {
 	t.events = append(t.events, e)
+	if e.DetailType == events.TypeArchived {
+		var archived events.Archived
+		if err := json.Unmarshal(e.Detail.Data, &archived); err != nil {
+			return fmt.Errorf("event of %s: %w", t.name(), err)
+		}
+		t.video = "s3://" + archived.Bucket + "/" + archived.Key
+	}
 	if !verdict(e) {
 		return nil
 	}
@@ -59,7 +66,8 @@ func (t *tracked) ask(ledger fake.Ledger) {
 	t.seen.Answers, t.seen.Callbacks = answers, callbacks
 }
 
-// asExpected says whether the job has ended as it should, with one verdict.
+// asExpected says whether the job has ended as it should, with one verdict, and
+// its video, if there is one, lies in the bucket.
 func (t *tracked) asExpected() bool {
 	verdicts := 0
 	for _, e := range t.events {
@@ -67,7 +75,8 @@ func (t *tracked) asExpected() bool {
 			verdicts++
 		}
 	}
-	return verdicts == 1 && reflect.DeepEqual(t.seen, t.Expect)
+	kept := (t.video != "") == (t.seen.Event == events.TypeCompleted)
+	return verdicts == 1 && kept && reflect.DeepEqual(t.seen, t.Expect)
 }
 
 // how tells in words how the job went, from what was seen of it.

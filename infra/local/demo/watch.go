@@ -37,6 +37,7 @@ type tracked struct {
 	seen      outcome
 	credits   *int64
 	refusal   string
+	video     string // where it lies, once it is archived
 }
 
 // newWatch sets up a consumer of the bundle's events, which go to a file too.
