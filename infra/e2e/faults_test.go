@@ -202,7 +202,9 @@ func busRefuses(t *testing.T, proxy *faultproxy.Proxy, do faultproxy.Effect) {
 	t.Helper()
 	s, armed := struck(t, proxy, faultproxy.Fault{Service: "events", Operation: "PutEvents", Do: do}, "Nobody listens", nil)
 	s.attemptsAre(200)
-	wantStruck(t, armed, 1)
+	if err := armed.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	armed.Remove()
 	verdict := s.endsByReconcile(events.TypeCompleted)
 	accepted := s.hears(events.TypeAccepted)

@@ -40,8 +40,10 @@ func settings() map[string]string {
 		"pollFirstWait": "1s", "pollEvery": "1s", "pollSlowEvery": "1s",
 		// A breaker that one test's fault opened must not hold up the others' prompts.
 		"maxConcurrency": "20",
-		"submitTimeout":  "3s", "claimFor": "4s", "firstLookAfter": "5s", "unconfirmedFor": "15s",
-		"logLevel": "DEBUG",
+		"submitTimeout":  "3s", "claimFor": "4s", "unconfirmedFor": "14s",
+		// The first look comes when an unconfirmed job is over: the next is half a minute later.
+		"firstLookAfter": "15s",
+		"logLevel":       "DEBUG",
 	}
 }
 

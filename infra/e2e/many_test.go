@@ -22,7 +22,7 @@ import (
 	"github.com/clipqueue/clipqueue/infra/local"
 )
 
-var manyPrompts = flag.Int("prompts", 20, "how many prompts TestManyPromptsManyFaults sends: `make soak` sends 1000")
+var manyPrompts = flag.Int("prompts", 10, "how many prompts TestManyPromptsManyFaults sends: `make soak` sends 1000")
 
 // kind is one of the vendor's faults, and how a prompt that it strikes ends.
 type kind struct {

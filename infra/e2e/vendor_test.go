@@ -40,7 +40,7 @@ func TestLostAnswerOfAPolledJobExpires(t *testing.T) {
 // story has its verdict.
 func (s *story) endsByReconcile(want events.DetailType) local.Event {
 	s.t.Helper()
-	tick := time.NewTicker(5 * time.Second)
+	tick := time.NewTicker(2 * time.Second)
 	defer tick.Stop()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		heard, changed, _ := bundle.journal.of(s.jobID)
