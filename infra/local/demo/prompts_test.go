@@ -62,7 +62,16 @@ func TestAsExpected(t *testing.T) {
 	if err := j.take(verdict); err != nil {
 		t.Fatal(err)
 	}
-	step("with its event", true)
+	step("with its event, and no video yet", false)
+	archived := local.Event{DetailType: events.TypeArchived}
+	archived.Detail.Data = jsontext.Value(`{"bucket":"b","key":"videos/p.mp4"}`)
+	if err := j.take(archived); err != nil {
+		t.Fatal(err)
+	}
+	step("with its video", true)
+	if j.video != "s3://b/videos/p.mp4" {
+		t.Errorf("the video lies at %q", j.video)
+	}
 	if j.credits == nil || *j.credits != 50 || j.how() != "called back" {
 		t.Errorf("credits %v, how it went %q", j.credits, j.how())
 	}
