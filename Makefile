@@ -14,6 +14,8 @@ stamp    = .installed-$(shell cat $(1) 2>/dev/null | cksum | tr ' ' '-')
 PYTHON_STAMP := .local/venv/$(call stamp,infra/requirements.txt)
 NODE_STAMP   := infra/node_modules/$(call stamp,infra/package-lock.json)
 LINT_STAMP   := $(BIN)/$(call stamp,infra/tools/go.sum)
+# As the functions and the CDK app are compiled, so that all share what lies in Go's build cache.
+SHARED  := CGO_ENABLED=0 GOFLAGS="$(shell go env GOFLAGS 2>/dev/null) -trimpath"
 CDK = cd infra && PATH="$(NODEBIN):$$PATH" cdk
 # The CDK's packages take minutes to compile with the race detector, and jsii does not run under it.
 RACE_PACKAGES = $$(go list ./... | grep -v -e '/infra$$' -e '/infra/stack' -e '/infra/e2e')
@@ -25,11 +27,11 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: tools ## Run a dozen prompts through the whole bundle on this machine
-	@go build -o $(BIN)/demo ./infra/local/demo
+	@$(SHARED) go build -o $(BIN)/demo ./infra/local/demo
 	@$(BIN)/demo
 
 local: tools ## Deploy the bundle on this machine and leave it running until ctrl-C
-	@go build -o $(BIN)/up ./infra/local/up
+	@$(SHARED) go build -o $(BIN)/up ./infra/local/up
 	@$(BIN)/up
 
 test: test-unit test-stack test-e2e ## Run all tests
@@ -38,7 +40,7 @@ test-unit: need-go ## Run the unit tests with the race detector
 	go test -race $(RACE_PACKAGES)
 
 test-stack: tools ## Run the tests of the CDK stack
-	PATH="$(NODEBIN):$$PATH" go test ./infra ./infra/stack/...
+	$(SHARED) PATH="$(NODEBIN):$$PATH" go test ./infra ./infra/stack/...
 
 test-e2e: tools ## Run the end-to-end tests against the bundle deployed on the local engine
 	go test -race -count=1 -parallel 40 -timeout 20m ./infra/e2e/...
@@ -57,7 +59,7 @@ soak: tools ## Run 1,000 prompts under every fault of the vendor, and 100,000 in
 	go test -v -count=1 -timeout 60m -run TestFault33 ./functions -backlog 100000
 
 lint: $(LINT_STAMP) ## Check the code with golangci-lint
-	$(BIN)/golangci-lint run ./...
+	$(SHARED) $(BIN)/golangci-lint run ./...
 
 format: $(LINT_STAMP) ## Format the code
 	$(BIN)/golangci-lint fmt ./...
