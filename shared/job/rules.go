@@ -121,7 +121,7 @@ func (r Rules) Apply(j Job, f Fact) (Job, error) {
 	case Stored:
 		return r.stored(j, f)
 	case Republish:
-		return r.republish(j)
+		return r.republish(j, f)
 	}
 	return j, fmt.Errorf("unknown fact %T", f)
 }
@@ -363,8 +363,10 @@ func (r Rules) stored(j Job, f Stored) (Job, error) {
 	return r.owe(r.move(j, Completed, f.At, why), Owed{Type: kind}), nil
 }
 
-// republish owes the completed event once more, under its old id.
-func (r Rules) republish(j Job) (Job, error) {
+// republish owes the completed event once more, under its old id and version. The
+// look moves too, so that a publisher who read the job when it owed the event the
+// first time does not take the marker away.
+func (r Rules) republish(j Job, f Republish) (Job, error) {
 	if j.State != Completed || j.Archive.State != ArchivePending {
 		return j, ErrStale
 	}
@@ -375,6 +377,7 @@ func (r Rules) republish(j Job) (Job, error) {
 	}
 	for _, step := range j.History {
 		if step.State == Completed {
+			j.DueAt = later(j.DueAt, ms(f.At).Add(r.FirstLookAfter)).Add(time.Millisecond)
 			j.Owed = append(slices.Clone(j.Owed), Owed{
 				Version: step.Version, Type: events.TypeCompleted, At: step.At, Again: true,
 			})
