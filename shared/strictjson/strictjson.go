@@ -11,7 +11,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -20,8 +19,6 @@ import (
 var (
 	// ErrNotObject means that the text is JSON, but no object.
 	ErrNotObject = errors.New("not a JSON object")
-	// ErrTooDeep means that objects and arrays are nested deeper than allowed.
-	ErrTooDeep = errors.New("JSON is nested too deep")
 )
 
 // Unmarshal reads exactly one JSON value into v. Text after it, a duplicate or
@@ -65,25 +62,6 @@ func Canonical(data []byte) ([]byte, error) {
 		return nil, fmt.Errorf("put JSON into canonical form: %w", err)
 	}
 	return value, nil
-}
-
-// MaxDepth returns ErrTooDeep if objects and arrays in data nest deeper than
-// limit; a scalar is at depth 0, {} at 1, {"a":[]} at 2. Text that is no JSON is
-// an error of its own. It stops at the first level too many, so that hostile
-// nesting costs no more than limit.
-func MaxDepth(data []byte, limit int) error {
-	decoder := jsontext.NewDecoder(bytes.NewReader(data))
-	for {
-		_, err := decoder.ReadToken()
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return fmt.Errorf("measure the depth of JSON: %w", err)
-		case decoder.StackDepth() > limit:
-			return fmt.Errorf("%w: more than %d levels", ErrTooDeep, limit)
-		}
-	}
 }
 
 func kindName(kind jsontext.Kind) string {

@@ -140,27 +140,6 @@ func TestCanonical(t *testing.T) {
 	}
 }
 
-func TestMaxDepth(t *testing.T) {
-	t.Parallel()
-	nested := func(levels int) string {
-		return strings.Repeat(`{"a":[`, levels/2) + strings.Repeat(`]}`, levels/2)
-	}
-	for text, depth := range map[string]int{`1`: 0, `{}`: 1, `[1,2,"[[["]`: 1, `{"a":{},"b":[]}`: 2, nested(32): 32} {
-		if err := strictjson.MaxDepth([]byte(text), depth); err != nil {
-			t.Errorf("MaxDepth(%s, %d): %v", text, depth, err)
-		}
-		if err := strictjson.MaxDepth([]byte(text), depth-1); depth > 0 && !errors.Is(err, strictjson.ErrTooDeep) {
-			t.Errorf("MaxDepth(%s, %d): %v, want ErrTooDeep", text, depth-1, err)
-		}
-	}
-	if err := strictjson.MaxDepth([]byte(strings.Repeat("[", 1<<20)), 32); !errors.Is(err, strictjson.ErrTooDeep) {
-		t.Errorf("a million levels: %v, want ErrTooDeep", err)
-	}
-	if err := strictjson.MaxDepth([]byte(`{"a":`), 32); err == nil || errors.Is(err, strictjson.ErrTooDeep) {
-		t.Errorf("cut: %v, want an error of the syntax", err)
-	}
-}
-
 func FuzzCanonical(f *testing.F) {
 	f.Add([]byte(`{"b":1.0,"a":{"d":[2,1],"c":"\u00e9"}}`))
 	f.Add([]byte(`[1e2,-0,12345678901234567890]`))
