@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
-	"strings"
 
 	"github.com/clipqueue/clipqueue/events"
 	"github.com/clipqueue/clipqueue/shared/env"
@@ -20,7 +19,6 @@ import (
 const (
 	panicsMax  = 5
 	troubleMax = 900
-	excerptMax = 1024
 )
 
 // safely handles one message; a panic costs this message one delivery, and its
@@ -60,17 +58,12 @@ func (h *Handler) troubled(ctx context.Context, m message) *again {
 func (h *Handler) giveUp(ctx context.Context, m message) *again {
 	why := job.Reason{
 		Code: events.CodeInternal,
-		Message: fmt.Sprintf("Clipqueue failed to handle this message %d times; it was never sent to the vendor: "+
-			"see the submit function's log, then send it again", m.receives),
+		Message: fmt.Sprintf("Clipqueue failed to handle this message %d times; this delivery was not sent to the vendor: "+
+			"see the submit function's log; unless its job_id has a job already, send it again", m.receives),
 	}
 	// Nothing that may be the cause is called again: the message stands as it is.
-	why.Excerpt = excerpt(m.body)
+	why.Excerpt = request.Excerpt(m.body)
 	return h.reject(ctx, m, why, "")
-}
-
-// excerpt is the beginning of a message, whole characters only.
-func excerpt(body string) string {
-	return strings.ToValidUTF8(body[:min(len(body), excerptMax)], "")
 }
 
 // rejection says what is wrong with a message that could not be read.

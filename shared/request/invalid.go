@@ -41,7 +41,7 @@ func (e *Invalid) from(body []byte) *Invalid {
 	metadata, jobID := salvage(body)
 	e.Metadata, e.ClaimedJobID = metadata, jobID
 	if metadata == nil {
-		e.Excerpt = clip(body, excerptBytes)
+		e.Excerpt = Excerpt(string(body))
 	}
 	return e
 }
@@ -89,6 +89,10 @@ func claimed(value jsontext.Value) string {
 	}
 	return clip([]byte(id), maxJobIDBytes)
 }
+
+// Excerpt is the beginning of a message that cannot be told otherwise, at most
+// 256 bytes.
+func Excerpt(body string) string { return clip([]byte(body), excerptBytes) }
 
 // clip is the beginning of data as valid UTF-8 without control characters but
 // tab and line feed, at most limit bytes.
