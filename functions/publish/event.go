@@ -7,10 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"time"
-	"unicode/utf8"
 
 	"github.com/clipqueue/clipqueue/events"
 	"github.com/clipqueue/clipqueue/shared/job"
+	"github.com/clipqueue/clipqueue/shared/verdict"
 )
 
 const (
@@ -18,7 +18,6 @@ const (
 	maxDetailBytes = 240 << 10
 	// maxTextBytes is what a text of the vendor's is cut to when an event is too large.
 	maxTextBytes = 4 << 10
-	cutMark      = "… (cut)"
 )
 
 // errNoResult is a verdict that is owed by a job without one.
@@ -199,14 +198,4 @@ func trim(j job.Job) job.Job {
 	return j
 }
 
-// cut shortens a text to maxTextBytes, its mark included, at a character's end.
-func cut(text string) string {
-	if len(text) <= maxTextBytes {
-		return text
-	}
-	end := maxTextBytes - len(cutMark)
-	for end > 0 && !utf8.RuneStart(text[end]) {
-		end--
-	}
-	return text[:end] + cutMark
-}
+func cut(text string) string { return verdict.Cut(text, maxTextBytes) }

@@ -24,9 +24,9 @@ const (
 func Of(g creativeai.Generation, at time.Time) (job.Verdict, bool) {
 	v := job.Verdict{At: at, GenerationID: g.ID, Result: job.Result{
 		Charge: job.Charge{
-			ModelActual: cut(g.ModelActual, maxShort), Credits: g.Credits, FailoverUsed: g.FailoverUsed,
+			ModelActual: Cut(g.ModelActual, maxShort), Credits: g.Credits, FailoverUsed: g.FailoverUsed,
 		},
-		CompletedAt: cut(g.CompletedAt, maxShort), Via: events.ViaCallback,
+		CompletedAt: Cut(g.CompletedAt, maxShort), Via: events.ViaCallback,
 	}}
 	switch g.Verdict() {
 	case creativeai.Succeeded:
@@ -34,7 +34,7 @@ func Of(g creativeai.Generation, at time.Time) (job.Verdict, bool) {
 		v.Result.OutputURL, v.Result.OutputURLProblem = output(g.OutputURL)
 	case creativeai.Failed:
 		v.State = job.Failed
-		v.Result.ErrorMessage = cut(g.Error, maxText)
+		v.Result.ErrorMessage = Cut(g.Error, maxText)
 		if v.Result.ErrorMessage == "" {
 			v.Result.ErrorMessage = "the vendor gave no reason"
 		}
@@ -51,7 +51,7 @@ func output(raw string) (given *string, problem string) {
 	case raw == "":
 		return nil, "the vendor gave no output_url"
 	case len(raw) > maxURL:
-		return nil, "the vendor's output_url is longer than 8 KB; the whole is in the job's record"
+		return nil, "the vendor's output_url is longer than 8 KB, and left out"
 	}
 	u, err := url.Parse(raw)
 	switch {
@@ -65,8 +65,9 @@ func output(raw string) (given *string, problem string) {
 	return &raw, ""
 }
 
-// cut shortens a text to so many bytes, whole characters only.
-func cut(s string, most int) string {
+// Cut shortens a text of the vendor's to so many bytes, its mark "… (cut)"
+// included, whole characters only.
+func Cut(s string, most int) string {
 	if len(s) <= most {
 		return s
 	}
