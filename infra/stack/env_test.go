@@ -8,7 +8,6 @@ import (
 	"go/token"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -63,6 +62,19 @@ func constantsOf(t *testing.T, path string) map[string]string {
 func usesOfEnv(t *testing.T, dir string) []string {
 	t.Helper()
 	var out []string
+	inspect(t, dir, func(n ast.Node) {
+		if selector, ok := n.(*ast.SelectorExpr); ok {
+			if from, ok := selector.X.(*ast.Ident); ok && from.Name == "env" {
+				out = append(out, selector.Sel.Name)
+			}
+		}
+	})
+	return out
+}
+
+// inspect visits what the Go files of a folder consist of, its tests left out.
+func inspect(t *testing.T, dir string, visit func(ast.Node)) {
+	t.Helper()
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -76,16 +88,10 @@ func usesOfEnv(t *testing.T, dir string) []string {
 			t.Fatal(err)
 		}
 		ast.Inspect(file, func(n ast.Node) bool {
-			if selector, ok := n.(*ast.SelectorExpr); ok {
-				if from, ok := selector.X.(*ast.Ident); ok && from.Name == "env" {
-					out = append(out, selector.Sel.Name)
-				}
-			}
+			visit(n)
 			return true
 		})
 	}
-	slices.Sort(out)
-	return slices.Compact(out)
 }
 
 // Secrets travel by name only.

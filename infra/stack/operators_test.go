@@ -4,10 +4,6 @@ package stack
 
 import (
 	"go/ast"
-	"go/parser"
-	"go/token"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -55,28 +51,14 @@ func readOnly(call string) bool {
 // callsOf gives the names N of all NInput in the Go files of a folder.
 func callsOf(t *testing.T, dir string) []string {
 	t.Helper()
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var calls []string
-	for _, entry := range entries {
-		if !strings.HasSuffix(entry.Name(), ".go") || strings.HasSuffix(entry.Name(), "_test.go") {
-			continue
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(dir, entry.Name()), nil, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ast.Inspect(file, func(n ast.Node) bool {
-			if literal, ok := n.(*ast.CompositeLit); ok {
-				if kind, ok := literal.Type.(*ast.SelectorExpr); ok && strings.HasSuffix(kind.Sel.Name, "Input") {
-					calls = append(calls, strings.TrimSuffix(kind.Sel.Name, "Input"))
-				}
+	inspect(t, dir, func(n ast.Node) {
+		if literal, ok := n.(*ast.CompositeLit); ok {
+			if kind, ok := literal.Type.(*ast.SelectorExpr); ok && strings.HasSuffix(kind.Sel.Name, "Input") {
+				calls = append(calls, strings.TrimSuffix(kind.Sel.Name, "Input"))
 			}
-			return true
-		})
-	}
+		}
+	})
 	slices.Sort(calls)
 	return slices.Compact(calls)
 }
