@@ -178,11 +178,13 @@ func (w *world) changed(j job.Job) {
 	w.dueMoved.raise()
 }
 
-// waits says whether a job is queued and waits for its message. One that was
-// unconfirmed before waits for reconcile: its message was done with.
+// waits says whether a job is queued and waits for its message. One that was ever
+// unconfirmed or expired waits for reconcile: its message was done with then, and a
+// delivery still on its way can claim the job once more without bringing it back.
 func waits(j job.Job) bool {
-	n := len(j.History)
-	return j.State == job.Queued && n > 1 && j.History[n-2].State != job.Unconfirmed && j.History[n-2].State != job.Expired
+	return j.State == job.Queued && len(j.History) > 1 && !slices.ContainsFunc(j.History, func(s job.Step) bool {
+		return s.State == job.Unconfirmed || s.State == job.Expired
+	})
 }
 
 // operate is an operator who looks into the vendor's books, and resolves what

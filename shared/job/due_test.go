@@ -216,7 +216,8 @@ func TestRepublish(t *testing.T) {
 	t.Parallel()
 	rules := job.DefaultRules()
 	first := jobtest.At(t, rules, "job-1", "completed")
-	again := must(t)(rules.Apply(jobtest.At(t, rules, "job-1", "completed, published"), job.Republish{}))
+	published := jobtest.At(t, rules, "job-1", "completed, published")
+	again := must(t)(rules.Apply(published, job.Republish{At: published.SettledAt}))
 	want := first.Owed[len(first.Owed)-1]
 	if want.Type != events.TypeCompleted {
 		t.Fatalf("the job owes %q last", want.Type)
@@ -224,5 +225,9 @@ func TestRepublish(t *testing.T) {
 	want.Again = true // so that it is not counted twice
 	if diff := cmp.Diff([]job.Owed{want}, again.Owed); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+	// A publisher who read the job before must not take it for what it read.
+	if !again.DueAt.After(published.DueAt) || !again.DueAt.After(first.DueAt) {
+		t.Errorf("the look stays at %v, where it was before", again.DueAt)
 	}
 }
