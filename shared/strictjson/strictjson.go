@@ -16,10 +16,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-var (
-	// ErrNotObject means that the text is JSON, but no object.
-	ErrNotObject = errors.New("not a JSON object")
-)
+// ErrNotObject means that the text is JSON, but no object.
+var ErrNotObject = errors.New("not a JSON object")
 
 // Unmarshal reads exactly one JSON value into v. Text after it, a duplicate or
 // wrongly cased name, invalid UTF-8 (a lone surrogate in an escape included)
