@@ -106,7 +106,11 @@ func (t *teller) facts() {
 	if old, n, ok := RetryOf(j.ID); ok && !j.Rejection {
 		t.known("by its name it is retry %d of %s", n, old)
 	}
-	if j.GenerationID != "" {
+	switch {
+	case j.GenerationID == "":
+	case j.AcceptedAt.IsZero(): // the answer to the submit was lost
+		t.known("the vendor's id of the work is %s, which its callback brought", j.GenerationID)
+	default:
 		t.known("the vendor's id of the work is %s, accepted %s", j.GenerationID, t.when(j.AcceptedAt))
 	}
 	switch {

@@ -3,8 +3,10 @@ package story_test
 import (
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -122,5 +124,34 @@ func TestSpan(t *testing.T) {
 		if got := story.Span(d); got != want {
 			t.Errorf("%d: %s, want %s", d, got, want)
 		}
+	}
+}
+
+// The callback settles a job whose submit answer was lost: nobody knows when the
+// vendor accepted it.
+func TestSettledWithoutAnAcceptance(t *testing.T) {
+	t.Parallel()
+	rules := job.DefaultRules()
+	j, err := rules.Apply(jobtest.At(t, rules, "order-7", "unconfirmed"), jobtest.Callback(job.Completed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := story.Tell(j, rules, jobtest.Epoch().Add(time.Hour))
+	if want := "the vendor's id of the work is generation-1, which its callback brought"; !slices.Contains(s.Known, want) {
+		t.Errorf("what is known lacks %q: %q", want, s.Known)
+	}
+	if text := printed("", s); strings.Contains(text, "0001") {
+		t.Errorf("a time that is not known is told:\n%s", text)
+	}
+}
+
+func TestSpanOfTheLongestTimes(t *testing.T) {
+	t.Parallel()
+	now := jobtest.Epoch()
+	if got := story.Distance(time.Time{}, now); !strings.HasSuffix(got, "h ago") {
+		t.Errorf("the year 1 is %q", got)
+	}
+	if got := story.Span(math.MinInt64); got != "-"+story.Span(math.MaxInt64) {
+		t.Errorf("the longest time is %q", got)
 	}
 }

@@ -8,7 +8,7 @@ import (
 // Span is a duration in its two largest units: "3m 20s", "6d 4h".
 func Span(d time.Duration) string {
 	if d < 0 {
-		return "-" + Span(-d)
+		return "-" + Span(d.Abs())
 	}
 	switch {
 	case d < time.Second:
@@ -39,5 +39,5 @@ func Distance(at, now time.Time) string {
 	if d > 0 {
 		return "in " + Span(d)
 	}
-	return Span(-d) + " ago"
+	return Span(d.Abs()) + " ago"
 }
