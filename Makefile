@@ -31,7 +31,7 @@ demo: tools ## Run a dozen prompts through the whole bundle on this machine
 	@$(BIN)/demo
 
 local: tools ## Deploy the bundle on this machine and leave it running until ctrl-C
-	@$(SHARED) go build -o $(BIN)/up ./infra/local/up
+	@$(SHARED) go build -o $(BIN)/ ./infra/local/up ./infra/clipqueue
 	@$(BIN)/up
 
 test: test-unit test-stack test-e2e ## Run all tests

@@ -4,68 +4,16 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"os"
 	"os/signal"
-	"os/user"
-	"runtime/debug"
 	"syscall"
-	"time"
 
-	"github.com/mattn/go-isatty"
-	"golang.org/x/term"
-
-	"github.com/clipqueue/clipqueue/infra/clipqueue/cli"
+	"github.com/clipqueue/clipqueue/infra/clipqueue/console"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := app().Run(ctx, os.Args[1:])
+	code := console.New().Run(ctx, os.Args[1:])
 	stop()
 	os.Exit(code)
-}
-
-func app() *cli.App {
-	a := &cli.App{
-		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
-		Terminal: isTerminal(os.Stdout) && isTerminal(os.Stderr) && isTerminal(os.Stdin),
-		Getenv:   os.Getenv, Now: time.Now, Pause: pause, NewID: rand.Text, User: userName(), Version: version(), Connect: connect,
-	}
-	if isTerminal(os.Stdin) {
-		a.Secret = func() (string, error) {
-			line, err := term.ReadPassword(int(os.Stdin.Fd()))
-			return string(line), err
-		}
-	}
-	return a
-}
-
-func isTerminal(f *os.File) bool { return isatty.IsTerminal(f.Fd()) }
-
-// pause waits, or returns why ctx ended.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// userName is who a job's history names for a decision.
-func userName() string {
-	if u, err := user.Current(); err == nil && u.Username != "" {
-		return u.Username
-	}
-	return "an operator"
-}
-
-// version is the module's, as go install stamps it.
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "(unknown)"
 }

@@ -3,19 +3,15 @@ package local
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"strings"
+	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
-	bustypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	queuetypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/clipqueue/clipqueue/events"
+	"github.com/clipqueue/clipqueue/infra/clipqueue/deployment"
 )
 
 // An Event is an EventBridge event of ours, as a consumer's queue gets it.
@@ -38,84 +34,42 @@ func (e Event) JobID() string { return e.Detail.Metadata.JobID }
 // A Consumer is a queue of its own behind a rule on the bundle's bus: what any
 // team would set up to hear of its videos.
 type Consumer struct {
-	sqs *sqs.Client
-	url string
+	queues deployment.Queues
+	url    string
 }
 
 // Consume sets a consumer up. It hears every event from then on.
 func (b *Bundle) Consume(ctx context.Context) (*Consumer, error) {
-	name := "consumer-" + strings.ToLower(rand.Text()[:8])
-	c := &Consumer{sqs: sqs.NewFromConfig(b.AWS)}
-	arn, err := c.createQueue(ctx, name)
+	url, err := b.Listener().Subscribe(ctx, "consumer-"+strings.ToLower(rand.Text()[:8]), nil)
 	if err != nil {
-		return nil, fmt.Errorf("consumer queue: %w", err)
+		return nil, err
 	}
-	if err := putRule(ctx, eventbridge.NewFromConfig(b.AWS), b.Outputs.EventBusName, name, arn); err != nil {
-		return nil, fmt.Errorf("consumer rule: %w", err)
-	}
-	return c, nil
+	return &Consumer{b.Queues(), url}, nil
 }
 
-// queuePolicy lets EventBridge send to the queue.
-const queuePolicy = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow",` +
-	`"Principal":{"Service":"events.amazonaws.com"},"Action":"sqs:SendMessage","Resource":%q}]}`
-
-func (c *Consumer) createQueue(ctx context.Context, name string) (arn string, err error) {
-	arn = fmt.Sprintf("arn:aws:sqs:%s:%s:%s", Region, Account, name)
-	queue, err := c.sqs.CreateQueue(ctx, &sqs.CreateQueueInput{
-		QueueName:  aws.String(name),
-		Attributes: map[string]string{string(queuetypes.QueueAttributeNamePolicy): fmt.Sprintf(queuePolicy, arn)},
-	})
-	if err != nil {
-		return "", err
-	}
-	c.url = aws.ToString(queue.QueueUrl)
-	return arn, nil
-}
-
-func putRule(ctx context.Context, bus *eventbridge.Client, busName, name, queueARN string) error {
-	_, err := bus.PutRule(ctx, &eventbridge.PutRuleInput{
-		Name:         aws.String(name),
-		EventBusName: aws.String(busName),
-		EventPattern: aws.String(fmt.Sprintf(`{"source":[%q]}`, events.Source)),
-	})
-	if err != nil {
-		return err
-	}
-	targets, err := bus.PutTargets(ctx, &eventbridge.PutTargetsInput{
-		Rule:         aws.String(name),
-		EventBusName: aws.String(busName),
-		Targets:      []bustypes.Target{{Id: aws.String("queue"), Arn: aws.String(queueARN)}},
-	})
-	if err != nil {
-		return err
-	}
-	if targets.FailedEntryCount > 0 {
-		return errors.New(aws.ToString(targets.FailedEntries[0].ErrorMessage))
-	}
-	return nil
-}
+const (
+	// receiveWait is how long one receive waits for an event.
+	receiveWait = 2 * time.Second
+	// receiveHold is how long events that were received stay away.
+	receiveHold = 30 * time.Second
+)
 
 // Receive waits for the next events and takes them from the queue. It may come
 // back with none.
 func (c *Consumer) Receive(ctx context.Context) ([]Event, error) {
-	const waitSeconds = 2
-	got, err := c.sqs.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
-		QueueUrl: aws.String(c.url), MaxNumberOfMessages: 10, WaitTimeSeconds: waitSeconds,
-	})
+	letters, err := c.queues.Receive(ctx, c.url, receiveWait, receiveHold)
 	if err != nil {
-		return nil, fmt.Errorf("receive events: %w", err)
+		return nil, err
 	}
 	var received []Event
-	for _, m := range got.Messages {
-		e := Event{Raw: jsontext.Value(aws.ToString(m.Body))}
+	for _, l := range letters {
+		e := Event{Raw: jsontext.Value(l.Body)}
 		if err := json.Unmarshal(e.Raw, &e); err != nil {
 			return nil, fmt.Errorf("receive events: %w: %s", err, e.Raw)
 		}
 		received = append(received, e)
-		_, err := c.sqs.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: aws.String(c.url), ReceiptHandle: m.ReceiptHandle})
-		if err != nil {
-			return nil, fmt.Errorf("delete a received event: %w", err)
+		if err := c.queues.Delete(ctx, c.url, l.Receipt); err != nil {
+			return nil, err
 		}
 	}
 	return received, nil

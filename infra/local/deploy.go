@@ -19,92 +19,82 @@ const (
 	Region  = "us-east-1"
 )
 
-// A deployment is one run of the CDK command: its own assembly, its own home.
-type deployment struct {
+// cdk runs the CDK command for one bundle: its own assembly, its own home.
+type cdk struct {
 	tools    tools
 	dir      string
 	progress func(format string, args ...any)
 }
 
-// Outputs are what the stack hands to its users.
-type Outputs struct {
-	JobQueueURL         string `json:"JobQueueUrl"`
-	WebhookURL          string `json:"WebhookUrl"`
-	EventBusName        string
-	TableName           string
-	APIKeySecretARN     string `json:"ApiKeySecretArn"`
-	PollStateMachineARN string `json:"PollStateMachineArn"`
-	ArchiveBucketName   string
-}
-
-func (d deployment) assembly() string { return filepath.Join(d.dir, "cdk.out") }
+func (c cdk) assembly() string { return filepath.Join(c.dir, "cdk.out") }
 
 // synth makes the template, which builds the functions.
-func (d deployment) synth(ctx context.Context, settings map[string]string) error {
-	args := []string{"synth", "--quiet", "--output", d.assembly()}
+func (c cdk) synth(ctx context.Context, settings map[string]string) error {
+	args := []string{"synth", "--quiet", "--output", c.assembly()}
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
 		args = append(args, "--context", name+"="+settings[name])
 	}
-	return d.cdk(ctx, "cdk synth, which builds the functions", d.tools.infra, "", args...)
+	return c.run(ctx, "cdk synth, which builds the functions", c.tools.infra, "", args...)
 }
 
 // bootstrap makes the CDK's asset bucket, as once in every account. It runs
 // away from the app: beside cdk.json it would make the template too.
-func (d deployment) bootstrap(ctx context.Context, endpoint string) error {
-	return d.cdk(ctx, "cdk bootstrap", d.dir, endpoint, "bootstrap", "aws://"+Account+"/"+Region)
+func (c cdk) bootstrap(ctx context.Context, endpoint string) error {
+	return c.run(ctx, "cdk bootstrap", c.dir, endpoint, "bootstrap", "aws://"+Account+"/"+Region)
 }
 
-// deploy puts the stack onto the engine and reads its outputs.
-func (d deployment) deploy(ctx context.Context, endpoint string) (string, Outputs, error) {
-	file := filepath.Join(d.dir, "outputs.json")
-	err := d.cdk(ctx, "cdk deploy", d.dir, endpoint, "deploy", "--all", "--app", d.assembly(),
+// deploy puts the stack onto the engine, and says what it is called there. The
+// outputs are left in a file.
+func (c cdk) deploy(ctx context.Context, endpoint string) (stack, file string, err error) {
+	file = filepath.Join(c.dir, "outputs.json")
+	err = c.run(ctx, "cdk deploy", c.dir, endpoint, "deploy", "--all", "--app", c.assembly(),
 		"--require-approval", "never", "--outputs-file", file)
 	if err != nil {
-		return "", Outputs{}, err
+		return "", "", err
 	}
-	outputs, err := readOutputs(file)
-	return file, outputs, err
+	stack, err = readStack(file)
+	return stack, file, err
 }
 
-// readOutputs reads the outputs of the one stack in an outputs file.
-func readOutputs(file string) (Outputs, error) {
+// readStack reads the name of the one stack in an outputs file.
+func readStack(file string) (string, error) {
 	text, err := os.ReadFile(file) //nolint:gosec // written by the CDK command for us
 	if err != nil {
-		return Outputs{}, fmt.Errorf("stack outputs: %w", err)
+		return "", fmt.Errorf("stack outputs: %w", err)
 	}
-	var stacks map[string]Outputs
+	var stacks map[string]map[string]string
 	if err := json.Unmarshal(text, &stacks); err != nil {
-		return Outputs{}, fmt.Errorf("stack outputs: %w", err)
+		return "", fmt.Errorf("stack outputs: %w", err)
 	}
-	for _, outputs := range stacks {
-		if outputs.JobQueueURL != "" {
-			return outputs, nil
+	for stack, outputs := range stacks {
+		if outputs["JobQueueUrl"] != "" {
+			return stack, nil
 		}
 	}
-	return Outputs{}, fmt.Errorf("stack outputs: no JobQueueUrl in %s", text)
+	return "", fmt.Errorf("stack outputs: no JobQueueUrl in %s", text)
 }
 
-// cdk runs the checkout's CDK command in dir, on the checkout's Node.
-func (d deployment) cdk(ctx context.Context, what, dir, endpoint string, args ...string) error {
+// run runs the checkout's CDK command in dir, on the checkout's Node.
+func (c cdk) run(ctx context.Context, what, dir, endpoint string, args ...string) error {
 	began := time.Now()
-	command := append([]string{filepath.Join(d.tools.bin, "cdk")}, args...)
+	command := append([]string{filepath.Join(c.tools.bin, "cdk")}, args...)
 	command = append(command, "--no-notices", "--no-color", "--no-version-reporting", "--ci")
-	if err := run(ctx, dir, d.env(endpoint), command...); err != nil {
+	if err := run(ctx, dir, c.env(endpoint), command...); err != nil {
 		return err
 	}
-	d.progress("%s: %.1f s", what, time.Since(began).Seconds())
+	c.progress("%s: %.1f s", what, time.Since(began).Seconds())
 	return nil
 }
 
 // env is the caller's environment without its AWS configuration: no profile or
 // role of the user's may take part in a local deployment.
-func (d deployment) env(endpoint string) []string {
+func (c cdk) env(endpoint string) []string {
 	env := slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return strings.HasPrefix(v, "AWS_") || strings.HasPrefix(v, "CDK_")
 	})
 	return append(env,
-		"PATH="+d.tools.bin+string(os.PathListSeparator)+os.Getenv("PATH"),
-		"CDK_HOME="+filepath.Join(d.dir, "cdk"),
+		"PATH="+c.tools.bin+string(os.PathListSeparator)+os.Getenv("PATH"),
+		"CDK_HOME="+filepath.Join(c.dir, "cdk"),
 		"CDK_DISABLE_CLI_TELEMETRY=true",
 		"CDK_DISABLE_VERSION_CHECK=true",
 		"AWS_ENDPOINT_URL="+endpoint,

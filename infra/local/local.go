@@ -14,10 +14,12 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/clipqueue/clipqueue/infra/clipqueue/deployment"
 	"github.com/clipqueue/clipqueue/shared/creativeai/fake"
 )
 
@@ -44,10 +46,11 @@ type Options struct {
 
 // A Bundle is a running engine with the stack deployed to it.
 type Bundle struct {
+	// Deployment is the stack, as the clipqueue command knows it.
+	*deployment.Deployment
+
 	// Endpoint is the engine's address, for AWS_ENDPOINT_URL.
 	Endpoint string
-	// Outputs are the deployed stack's.
-	Outputs Outputs
 	// OutputsFile is what cdk deploy --outputs-file wrote.
 	OutputsFile string
 	// AWS configures SDK clients for the engine, with an administrator's rights.
@@ -90,32 +93,42 @@ func Start(ctx context.Context, o Options) (_ *Bundle, err error) {
 	if err := b.startVendor(ctx, o); err != nil {
 		return nil, err
 	}
-	d := deployment{tools: t, dir: dir, progress: o.Progress}
-	if err := b.prepare(ctx, d, o); err != nil {
+	c := cdk{tools: t, dir: dir, progress: o.Progress}
+	if err := b.prepare(ctx, c, o); err != nil {
 		return nil, err
 	}
-	if b.OutputsFile, b.Outputs, err = d.deploy(ctx, b.Endpoint); err != nil {
-		return nil, err
-	}
-	if err := b.putAPIKey(ctx); err != nil {
+	if err := b.deploy(ctx, c); err != nil {
 		return nil, err
 	}
 	return b, nil
 }
 
+// deploy puts the stack onto the engine, finds it there, and gives its secret
+// the vendor's key, as a user does after the first deployment.
+func (b *Bundle) deploy(ctx context.Context, c cdk) (err error) {
+	var stack string
+	if stack, b.OutputsFile, err = c.deploy(ctx, b.Endpoint); err != nil {
+		return err
+	}
+	if b.Deployment, err = deployment.Find(ctx, b.AWS, stack, HTTPClient(), time.Now); err != nil {
+		return err
+	}
+	return b.Key().Put(ctx, b.APIKey)
+}
+
 // prepare starts the engine and makes it ready for deployments while the
 // template is made: neither needs the other, and both take a while.
-func (b *Bundle) prepare(ctx context.Context, d deployment, o Options) error {
+func (b *Bundle) prepare(ctx context.Context, c cdk, o Options) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return d.synth(ctx, localSettings(b.VendorURL, o.Settings)) })
+	g.Go(func() error { return c.synth(ctx, localSettings(b.VendorURL, o.Settings)) })
 	g.Go(func() error {
-		engine, endpoint, err := startEngine(ctx, d.tools, b.dir, o.EngineLog)
+		engine, endpoint, err := startEngine(ctx, c.tools, b.dir, o.EngineLog)
 		if err != nil {
 			return err
 		}
 		b.engine, b.Endpoint, b.AWS = engine, endpoint, clientConfig(endpoint)
-		d.progress("engine at %s", endpoint)
-		return d.bootstrap(ctx, endpoint)
+		c.progress("engine at %s", endpoint)
+		return c.bootstrap(ctx, endpoint)
 	})
 	return g.Wait()
 }

@@ -40,7 +40,7 @@ func TestVendorsVideosAreTrusted(t *testing.T) {
 	}
 }
 
-func TestReadOutputs(t *testing.T) {
+func TestReadStack(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "outputs.json")
 	write := func(text string) {
@@ -50,13 +50,13 @@ func TestReadOutputs(t *testing.T) {
 		}
 	}
 	write(`{"Clipqueue-main": {"JobQueueUrl": "http://q", "ApiKeySecretArn": "arn", "Another": "output"}}`)
-	if got, err := readOutputs(file); err != nil || got.JobQueueURL != "http://q" || got.APIKeySecretARN != "arn" {
-		t.Errorf("got %+v, %v", got, err)
+	if got, err := readStack(file); err != nil || got != "Clipqueue-main" {
+		t.Errorf("got %q, %v", got, err)
 	}
 	for _, wrong := range []string{``, `{}`, `{"Other": {}}`, `[]`} {
 		write(wrong)
-		if got, err := readOutputs(file); err == nil {
-			t.Errorf("%q is taken for outputs: %+v", wrong, got)
+		if got, err := readStack(file); err == nil {
+			t.Errorf("%q is taken for the outputs of %q", wrong, got)
 		}
 	}
 }
@@ -91,7 +91,7 @@ func TestDeploymentKeepsTheUsersAWSOut(t *testing.T) {
 	t.Setenv("AWS_SESSION_TOKEN", "of a role")
 	t.Setenv("CDK_DEFAULT_ACCOUNT", "123456789012")
 	t.Setenv("HOME", "/home/somebody")
-	env := deployment{tools: tools{bin: "/tools"}, dir: "/scratch"}.env("http://127.0.0.1:1")
+	env := cdk{tools: tools{bin: "/tools"}, dir: "/scratch"}.env("http://127.0.0.1:1")
 	for _, v := range env {
 		if strings.HasPrefix(v, "AWS_PROFILE=") || strings.HasPrefix(v, "AWS_SESSION_TOKEN=") || strings.HasPrefix(v, "CDK_DEFAULT_ACCOUNT=") {
 			t.Errorf("%s is handed on", v)

@@ -1,7 +1,7 @@
 // Command demo is `make demo`: it deploys the bundle to the local engine, puts
 // the prompts of prompts.jsonl on the queue, follows them, and says of each
-// whether it ended as it should. The events that a consumer received are left in
-// dist/demo/events.jsonl.
+// whether it ended as it should. The events that a consumer received, and a
+// report, are left in dist/demo.
 package main
 
 import (
@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/clipqueue/clipqueue/infra/local"
@@ -71,7 +72,22 @@ func demo(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, endWithin, errNotAsExpected)
-	defer cancel()
-	return w.run(ctx, newScreen(os.Stdout, w.jobs))
+	if err := w.run(ctx, newScreen(os.Stdout, w.jobs)); err != nil {
+		return err
+	}
+	return ask(ctx, bundle, "why bottle", "report --html "+filepath.Join("dist", "demo", "report.html"))
+}
+
+// errCommand means that the clipqueue command failed on what the demo left.
+var errCommand = errors.New("the clipqueue command failed")
+
+// ask shows what the clipqueue command says of it all.
+func ask(ctx context.Context, bundle *local.Bundle, commands ...string) error {
+	for _, command := range commands {
+		say("\n$ clipqueue %s", command)
+		if bundle.Clipqueue(ctx, strings.Fields(command)...) != 0 {
+			return fmt.Errorf("%w: clipqueue %s", errCommand, command)
+		}
+	}
+	return nil
 }

@@ -63,6 +63,15 @@ func TestAsExpected(t *testing.T) {
 		t.Fatal(err)
 	}
 	step("with its event, and no video yet", false)
+	if got := j.amiss(); got != "its video is not in the bucket" {
+		t.Errorf("what is amiss: %q", got)
+	}
+	lost := *j
+	refused := local.Event{DetailType: events.TypeArchiveFailed}
+	refused.Detail.Data = jsontext.Value(`{"code":"gone","message":"the link is dead"}`)
+	if err := lost.take(refused); err != nil || lost.amiss() != "its video could not be kept: the link is dead" {
+		t.Errorf("what is amiss: %q, %v", lost.amiss(), err)
+	}
 	archived := local.Event{DetailType: events.TypeArchived}
 	archived.Detail.Data = jsontext.Value(`{"bucket":"b","key":"videos/p.mp4"}`)
 	if err := j.take(archived); err != nil {
@@ -79,4 +88,7 @@ func TestAsExpected(t *testing.T) {
 		t.Fatal(err)
 	}
 	step("with a second verdict", false)
+	if got := j.amiss(); got != "2 verdicts, want 1" {
+		t.Errorf("what is amiss: %q", got)
+	}
 }

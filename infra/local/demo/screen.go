@@ -10,6 +10,8 @@ import (
 	"github.com/jedib0t/go-pretty/v6/progress"
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/mattn/go-isatty"
+
+	"github.com/clipqueue/clipqueue/infra/clipqueue/story"
 )
 
 // A screen shows jobs as they move: live lines on a terminal, and one plain
@@ -67,7 +69,7 @@ func (s *screen) show(jobs []*tracked) {
 		}
 		s.shown[i] = line
 		if s.live == nil {
-			say("%5.1f s  %s", time.Since(s.began).Seconds(), line)
+			say("%7s  %s", story.Span(time.Since(s.began)), line)
 			continue
 		}
 		s.lines[i].UpdateMessage(line)
@@ -107,7 +109,7 @@ func (s *screen) finish(jobs []*tracked) {
 	}
 	for _, j := range jobs {
 		if !j.asExpected() {
-			say("%s: want %+v\n%*s got  %+v, %d events", j.name(), j.Expect, len(j.name())+1, "", j.seen, len(j.events))
+			say("%s: %s", j.name(), j.amiss())
 		}
 	}
 }
@@ -116,7 +118,7 @@ func (t *tracked) time() string {
 	if t.took == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%.1f s", t.took.Seconds())
+	return story.Span(t.took)
 }
 
 func (t *tracked) price() string {

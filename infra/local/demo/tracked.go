@@ -18,12 +18,8 @@ import (
 // take notes an event of the job's.
 func (t *tracked) take(e local.Event) error {
 	t.events = append(t.events, e)
-	if e.DetailType == events.TypeArchived {
-		var archived events.Archived
-		if err := json.Unmarshal(e.Detail.Data, &archived); err != nil {
-			return fmt.Errorf("event of %s: %w", t.name(), err)
-		}
-		t.video = "s3://" + archived.Bucket + "/" + archived.Key
+	if err := t.keep(e); err != nil {
+		return fmt.Errorf("event of %s: %w", t.name(), err)
 	}
 	if !verdict(e) {
 		return nil
@@ -43,6 +39,26 @@ func (t *tracked) take(e local.Event) error {
 	t.credits, t.refusal = data.Credits, data.Field
 	t.seen.Event, t.seen.Via, t.seen.Code = e.DetailType, data.Via, data.Code
 	t.seen.Failover = data.FailoverUsed != nil && *data.FailoverUsed
+	return nil
+}
+
+// keep notes what became of the video.
+func (t *tracked) keep(e local.Event) error {
+	switch e.DetailType {
+	case events.TypeArchived:
+		var archived events.Archived
+		if err := json.Unmarshal(e.Detail.Data, &archived); err != nil {
+			return err
+		}
+		t.video = "s3://" + archived.Bucket + "/" + archived.Key
+	case events.TypeArchiveFailed:
+		var failed events.ArchiveFailed
+		if err := json.Unmarshal(e.Detail.Data, &failed); err != nil {
+			return err
+		}
+		t.notKept = failed.Message
+	case events.TypeAccepted, events.TypeCompleted, events.TypeFailed, events.TypeRejected, events.TypeExpired:
+	}
 	return nil
 }
 
@@ -68,15 +84,30 @@ func (t *tracked) ask(ledger fake.Ledger) {
 
 // asExpected says whether the job has ended as it should, with one verdict, and
 // its video, if there is one, lies in the bucket.
-func (t *tracked) asExpected() bool {
+func (t *tracked) asExpected() bool { return t.amiss() == "" }
+
+// amiss says what is not as it should be; empty when nothing is.
+func (t *tracked) amiss() string {
 	verdicts := 0
 	for _, e := range t.events {
 		if verdict(e) {
 			verdicts++
 		}
 	}
-	kept := (t.video != "") == (t.seen.Event == events.TypeCompleted)
-	return verdicts == 1 && kept && reflect.DeepEqual(t.seen, t.Expect)
+	made := t.seen.Event == events.TypeCompleted
+	switch {
+	case !reflect.DeepEqual(t.seen, t.Expect):
+		return fmt.Sprintf("want %+v\n%*s got  %+v", t.Expect, len(t.name())+1, "", t.seen)
+	case verdicts != 1:
+		return fmt.Sprintf("%d verdicts, want 1", verdicts)
+	case t.notKept != "":
+		return "its video could not be kept: " + t.notKept
+	case made && t.video == "":
+		return "its video is not in the bucket"
+	case !made && t.video != "":
+		return "there is a video in the bucket, which nobody made: " + t.video
+	}
+	return ""
 }
 
 // how tells in words how the job went, from what was seen of it.

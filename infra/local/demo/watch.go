@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
-
 	"github.com/clipqueue/clipqueue/events"
+	"github.com/clipqueue/clipqueue/infra/clipqueue/deployment"
 	"github.com/clipqueue/clipqueue/infra/local"
 	"github.com/clipqueue/clipqueue/shared/job"
 	"github.com/clipqueue/clipqueue/shared/store"
@@ -38,6 +36,7 @@ type tracked struct {
 	credits   *int64
 	refusal   string
 	video     string // where it lies, once it is archived
+	notKept   string // why it could not be archived
 }
 
 // newWatch sets up a consumer of the bundle's events, which go to a file too.
@@ -46,7 +45,7 @@ func newWatch(ctx context.Context, b *local.Bundle, prompts []prompt, eventsFile
 	if err != nil {
 		return nil, err
 	}
-	table, err := store.New(dynamodb.NewFromConfig(b.AWS), b.Outputs.TableName, job.DefaultRules(), time.Now)
+	table, err := b.Jobs()
 	if err != nil {
 		return nil, err
 	}
@@ -61,9 +60,11 @@ func newWatch(ctx context.Context, b *local.Bundle, prompts []prompt, eventsFile
 	return w, nil
 }
 
-// run sends every prompt and follows all until each has ended as expected, or
-// ctx ends.
+// run sends every prompt and follows all until each has ended as expected, for
+// at most endWithin.
 func (w *watch) run(ctx context.Context, s *screen) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, endWithin, errNotAsExpected)
+	defer cancel()
 	err := w.send(ctx)
 	for err == nil && !w.ended() {
 		if err = w.receive(ctx); err == nil {
@@ -84,16 +85,22 @@ func (w *watch) run(ctx context.Context, s *screen) error {
 
 // send puts every prompt on the queue.
 func (w *watch) send(ctx context.Context) error {
-	queue := sqs.NewFromConfig(w.bundle.AWS)
-	for _, t := range w.jobs {
-		t.sent = time.Now()
-		sent, err := queue.SendMessage(ctx, &sqs.SendMessageInput{
-			QueueUrl: aws.String(w.bundle.Outputs.JobQueueURL), MessageBody: aws.String(t.body()),
-		})
-		if err != nil {
-			return fmt.Errorf("send %s: %w", t.name(), err)
+	queues := w.bundle.Queues()
+	for batch := range slices.Chunk(w.jobs, deployment.BatchMessages) {
+		bodies := make([]string, len(batch))
+		for i, t := range batch {
+			bodies[i], t.sent = t.body(), time.Now()
 		}
-		t.messageID = aws.ToString(sent.MessageId)
+		sent, err := queues.Send(ctx, w.bundle.Outputs.JobQueueURL, bodies)
+		if err != nil {
+			return err
+		}
+		for i, t := range batch {
+			if sent[i].Err != nil {
+				return fmt.Errorf("send %s: %w", t.name(), sent[i].Err)
+			}
+			t.messageID = sent[i].MessageID
+		}
 	}
 	return nil
 }

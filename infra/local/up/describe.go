@@ -22,16 +22,23 @@ var environment string
 // page is what the templates know.
 type page struct {
 	*local.Bundle
+
+	// Bin is where the clipqueue command was built.
+	Bin                          string
 	AccessKey, SecretKey, Region string
 }
 
-// render fills a template with what there is to know about a bundle.
-func render(w io.Writer, text string, b *local.Bundle) error {
+func newPage(root string, b *local.Bundle) page {
+	return page{b, filepath.Join(root, ".local", "bin"), local.AccessKey, local.SecretKey, local.Region}
+}
+
+// render fills a template with what there is to know about the bundle.
+func (p page) render(w io.Writer, text string) error {
 	t, err := template.New("").Parse(text)
 	if err != nil {
 		return fmt.Errorf("template: %w", err)
 	}
-	return t.Execute(w, page{b, local.AccessKey, local.SecretKey, local.Region})
+	return t.Execute(w, p)
 }
 
 // Files that programs read while the bundle is up.
@@ -41,13 +48,13 @@ const (
 )
 
 // write leaves the stack's outputs and the environment in dist.
-func write(dist string, b *local.Bundle) error {
-	outputs, err := os.ReadFile(b.OutputsFile)
+func (p page) write(dist string) error {
+	outputs, err := os.ReadFile(p.OutputsFile)
 	if err != nil {
 		return fmt.Errorf("stack outputs: %w", err)
 	}
 	var env bytes.Buffer
-	if err := render(&env, environment, b); err != nil {
+	if err := p.render(&env, environment); err != nil {
 		return err
 	}
 	return errors.Join(

@@ -8,31 +8,34 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/clipqueue/clipqueue/infra/clipqueue/deployment"
 	"github.com/clipqueue/clipqueue/infra/local"
 )
 
-func bundle(t *testing.T) *local.Bundle {
+func here(t *testing.T) page {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "cdk-outputs.json")
 	if err := os.WriteFile(file, []byte(`{"Clipqueue-main":{}}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return &local.Bundle{
+	return newPage("/some where", &local.Bundle{
 		Endpoint: "http://127.0.0.1:4242", VendorURL: "http://127.0.0.1:4343", OutputsFile: file,
-		Outputs: local.Outputs{JobQueueURL: "http://localhost:4242/q", TableName: "jobs-of-test"},
-	}
+		Deployment: &deployment.Deployment{
+			Stack: "Clipqueue-main", Outputs: deployment.Outputs{JobQueueURL: "http://localhost:4242/q", TableName: "jobs-of-test"},
+		},
+	})
 }
 
 func TestGuide(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	if err := render(&out, guide, bundle(t)); err != nil {
+	if err := here(t).render(&out, guide); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.HasPrefix(out.String(), "ready\n") {
 		t.Errorf("the guide does not begin with ready:\n%s", out.String())
 	}
-	for _, want := range []string{"aws --endpoint-url http://127.0.0.1:4242 sqs send-message", "boto3", "@aws-sdk/client-sqs", "jobs-of-test", "source dist/local/env"} {
+	for _, want := range []string{"aws --endpoint-url http://127.0.0.1:4242 sqs send-message", "boto3", "@aws-sdk/client-sqs", "jobs-of-test", "source dist/local/env", "clipqueue why first"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the guide lacks %q:\n%s", want, out.String())
 		}
@@ -45,13 +48,13 @@ func TestGuide(t *testing.T) {
 func TestFilesForPrograms(t *testing.T) {
 	t.Parallel()
 	dist := t.TempDir()
-	if err := write(dist, bundle(t)); err != nil {
+	if err := here(t).write(dist); err != nil {
 		t.Fatal(err)
 	}
-	shell := exec.Command("/bin/sh", "-c", `. ./env && echo "$AWS_ENDPOINT_URL $AWS_ACCESS_KEY_ID $AWS_REGION [$AWS_PROFILE]"`)
-	shell.Dir, shell.Env = dist, []string{"AWS_PROFILE=production"}
+	shell := exec.Command("/bin/sh", "-c", `. ./env && echo "$AWS_ENDPOINT_URL $AWS_ACCESS_KEY_ID $AWS_REGION [$AWS_PROFILE] $CLIPQUEUE_STACK $PATH"`)
+	shell.Dir, shell.Env = dist, []string{"AWS_PROFILE=production", "PATH=/bin"}
 	got, err := shell.Output()
-	if want := "http://127.0.0.1:4242 test us-east-1 []\n"; err != nil || string(got) != want {
+	if want := "http://127.0.0.1:4242 test us-east-1 [] Clipqueue-main /some where/.local/bin:/bin\n"; err != nil || string(got) != want {
 		t.Errorf("the environment is %q (%v), want %q", got, err, want)
 	}
 	outputs, err := os.ReadFile(filepath.Join(dist, outputsFile))

@@ -1,5 +1,5 @@
 // Command up is `make local`: the bundle deployed to the local engine, left
-// running until ctrl-C.
+// running until ctrl-C, with its events on the screen.
 //
 // It reads CREATIVEAI_URL (another vendor than the fake one), CREATIVEAI_API_KEY
 // (the vendor's key) and SETTINGS ("name=value …", the stack's settings), and
@@ -61,19 +61,35 @@ func up(ctx context.Context) error {
 		return err
 	}
 	defer bundle.Stop()
-	if err := write(dist, bundle); err != nil {
+	here := newPage(root, bundle)
+	if err := here.write(dist); err != nil {
 		return err
 	}
-	if err := render(os.Stdout, guide, bundle); err != nil {
+	if err := here.render(os.Stdout, guide); err != nil {
 		return err
 	}
-	select {
-	case <-ctx.Done():
-		fmt.Printf("\nstopping: %v\n", context.Cause(ctx))
+	return watch(ctx, bundle)
+}
+
+// watch shows what clipqueue says of the bundle, and its events as they happen,
+// until ctx or the engine ends.
+func watch(ctx context.Context, bundle *local.Bundle) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		<-bundle.Done()
+		cancel(errEngineGone)
+	}()
+	for _, command := range []string{"doctor", "listen"} {
+		fmt.Printf("\n$ clipqueue %s\n", command)
+		bundle.Clipqueue(ctx, command) // it says itself what is wrong, and the bundle stays up
+	}
+	<-ctx.Done()
+	if cause := context.Cause(ctx); !errors.Is(cause, errEngineGone) {
+		fmt.Printf("\nstopping: %v\n", cause)
 		return nil
-	case <-bundle.Done():
-		return errEngineGone
 	}
+	return errEngineGone
 }
 
 // say prints a line.

@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"context"
@@ -8,13 +8,13 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/config"
 
 	"github.com/clipqueue/clipqueue/infra/clipqueue/cli"
 	"github.com/clipqueue/clipqueue/infra/clipqueue/deployment"
+	"github.com/clipqueue/clipqueue/infra/clipqueue/loopback"
 )
 
 // connect finds a deployment with AWS's ordinary configuration.
@@ -40,12 +40,13 @@ func connect(ctx context.Context, t cli.Target) (*cli.Services, error) {
 	if err != nil {
 		return nil, err
 	}
-	return services(d)
+	return Services(d)
 }
 
 var errNoRegion = errors.New("no AWS region is set: set AWS_REGION or --region; for make local: source dist/local/env")
 
-func services(d *deployment.Deployment) (*cli.Services, error) {
+// Services are a deployment for the commands.
+func Services(d *deployment.Deployment) (*cli.Services, error) {
 	jobs, noJobs := d.Jobs()
 	bus, noBus := d.Bus()
 	if err := errors.Join(noJobs, noBus); err != nil {
@@ -59,26 +60,16 @@ func services(d *deployment.Deployment) (*cli.Services, error) {
 	}, nil
 }
 
-// webClient reaches the webhook. With an AWS on this machine its name ends in
-// ".localhost", which not every resolver knows to be loopback.
+// webClient reaches the webhook, on this machine too.
 func webClient(endpoint string) *http.Client {
 	u, err := url.Parse(endpoint)
-	if err != nil || !loopback(u.Hostname()) {
+	if err != nil || !local(u.Hostname()) {
 		return http.DefaultClient
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.Proxy = nil
-	dialer := new(net.Dialer)
-	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-		if host, port, err := net.SplitHostPort(address); err == nil && strings.HasSuffix(host, ".localhost") {
-			address = net.JoinHostPort("127.0.0.1", port)
-		}
-		return dialer.DialContext(ctx, network, address)
-	}
-	return &http.Client{Transport: transport}
+	return &http.Client{Transport: loopback.Transport()}
 }
 
-func loopback(host string) bool {
+func local(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || (ip != nil && ip.IsLoopback())
 }
