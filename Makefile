@@ -1,5 +1,5 @@
 # Everything that a command makes or installs lies in .local, dist and
-# infra/node_modules; `make clean` removes it. Tools are pinned by infra/requirements.txt,
+# infra/node_modules; `make clean` removes it. Tools are pinned by infra/requirements*.txt,
 # infra/package-lock.json and infra/tools/go.sum, and installed anew when those change.
 
 PYTHON ?= python3
@@ -11,9 +11,10 @@ BIN     := .local/bin
 NODEBIN := $(CURDIR)/infra/node_modules/.bin
 # A stamp lies among the tools that it vouches for, and is named after the content of their lock file.
 stamp    = .installed-$(shell cat $(1) 2>/dev/null | cksum | tr ' ' '-')
-PYTHON_STAMP := .local/venv/$(call stamp,infra/requirements.txt)
-NODE_STAMP   := infra/node_modules/$(call stamp,infra/package-lock.json)
-LINT_STAMP   := $(BIN)/$(call stamp,infra/tools/go.sum)
+ENGINE_STAMP   := .local/venv/$(call stamp,infra/requirements.txt)
+CFN_LINT_STAMP := .local/cfn-lint/$(call stamp,infra/requirements-lint.txt)
+NODE_STAMP     := infra/node_modules/$(call stamp,infra/package-lock.json)
+LINT_STAMP     := $(BIN)/$(call stamp,infra/tools/go.sum)
 # As the functions and the CDK app are compiled, so that all share what lies in Go's build cache.
 SHARED  := CGO_ENABLED=0 GOFLAGS="$(shell go env GOFLAGS 2>/dev/null) -trimpath"
 CDK = cd infra && PATH="$(NODEBIN):$$PATH" cdk
@@ -21,7 +22,7 @@ CDK = cd infra && PATH="$(NODEBIN):$$PATH" cdk
 RACE_PACKAGES = $$(go list ./... | grep -v -e '/infra$$' -e '/infra/stack' -e '/infra/e2e')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local test test-unit test-stack test-e2e simulate mutants soak lint format synth deploy destroy tools need-go clean
+.PHONY: help demo local test test-unit test-stack test-e2e simulate mutants soak lint format synth deploy destroy tools need-go need-python clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,7 +40,7 @@ test: test-unit test-stack test-e2e ## Run all tests
 test-unit: need-go ## Run the unit tests with the race detector
 	go test -race $(RACE_PACKAGES)
 
-test-stack: tools ## Run the tests of the CDK stack
+test-stack: tools $(CFN_LINT_STAMP) ## Run the tests of the CDK stack
 	$(SHARED) PATH="$(NODEBIN):$$PATH" go test ./infra ./infra/stack/...
 
 test-e2e: tools ## Run the end-to-end tests against the bundle deployed on the local engine
@@ -73,7 +74,7 @@ deploy: tools ## Deploy to the AWS account of your credentials
 destroy: tools ## Remove the stack from the AWS account of your credentials
 	$(CDK) destroy $(addprefix -c ,$(SETTINGS))
 
-tools: need-go $(PYTHON_STAMP) $(NODE_STAMP) ## Install the pinned tools into the project's own folders
+tools: need-go $(ENGINE_STAMP) $(NODE_STAMP) ## Install the pinned tools into the project's own folders
 
 clean: ## Remove everything that these commands made or installed
 	rm -rf .local dist infra/node_modules infra/cdk.out
@@ -81,18 +82,29 @@ clean: ## Remove everything that these commands made or installed
 need-go:
 	@command -v go >/dev/null || { echo "Go is missing: install Go 1.26 or newer and put it on PATH" >&2; exit 1; }
 
-$(PYTHON_STAMP):
+need-python:
 	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || \
 	{ echo "Python 3.10 or newer with its venv module is missing: install it, or name it with PYTHON=" >&2; exit 1; }
+
+# Makes a virtual environment, the first argument, of what the second one pins.
+define venv
+@rm -rf $(1)
+@$(PYTHON) -m venv $(1)
+@$(1)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $(2)
+@touch $@
+endef
+
+$(ENGINE_STAMP): | need-python
 	@echo "installing the local engine into .local/venv"
-	@rm -rf .local/venv
-	@$(PYTHON) -m venv .local/venv
-	@.local/venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r infra/requirements.txt
-	@touch $@
+	$(call venv,.local/venv,infra/requirements.txt)
+
+$(CFN_LINT_STAMP): | need-python
+	@echo "installing cfn-lint into .local/cfn-lint"
+	$(call venv,.local/cfn-lint,infra/requirements-lint.txt)
 
 $(NODE_STAMP):
 	@command -v $(NPM) >/dev/null || { echo "npm is missing: install Node.js 20 or newer, which brings it" >&2; exit 1; }
-	@echo "installing the CDK command and Node into infra/node_modules"
+	@echo "installing the CDK command, Node and asl-validator into infra/node_modules"
 	@$(NPM) ci --prefix infra --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@
 

@@ -26,10 +26,12 @@ type VendorProps struct{ Settings *Settings }
 func NewVendor(scope constructs.Construct, id string, props *VendorProps) *Vendor {
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	name := uniqueName(scope, 200) + "/creativeai-api-key"
-	return &Vendor{Construct: this, secretName: name, settings: props.Settings, Secret: awssecretsmanager.NewCfnSecret(this, jsii.String("ApiKey"), &awssecretsmanager.CfnSecretProps{
+	secret := awssecretsmanager.NewCfnSecret(this, jsii.String("ApiKey"), &awssecretsmanager.CfnSecretProps{
 		Name:        jsii.String(name),
 		Description: jsii.String("Key of the CreativeAI API, which also signs its callbacks. Made empty: put the key in with put-secret-value."),
-	})}
+	})
+	secret.ApplyRemovalPolicy(awscdk.RemovalPolicy_DESTROY, nil)
+	return &Vendor{Construct: this, secretName: name, settings: props.Settings, Secret: secret}
 }
 
 // GrantKey lets fn read the key, the current one and the one before it.
