@@ -53,7 +53,7 @@ func TestVideoIsArchived(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(tags.TagSet) != 1 || aws.ToString(tags.TagSet[0].Value) != got.SHA256 {
+	if len(tags.TagSet) != 1 || aws.ToString(tags.TagSet[0].Key) != "sha256" || aws.ToString(tags.TagSet[0].Value) != got.SHA256 {
 		t.Errorf("tags %v, want the checksum", tags.TagSet)
 	}
 	if a := s.record().Archive; a.State != job.ArchiveStored || a.Key != got.Key {
@@ -69,6 +69,7 @@ func TestVideoCannotBeHad(t *testing.T) {
 		"video-410":  "gone",
 		"video-html": "wrong_type",
 		"video-redirect to=http://169.254.169.254": "not_https",
+		"video-redirect to=https://127.0.0.1:1/v":  "forbidden_address",
 		"output url=https://127.0.0.1/v.mp4":       "forbidden_address",
 		"output url=http":                          "not_https",
 	} {
