@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/clipqueue/clipqueue/infra/clipqueue/cli"
 	"github.com/clipqueue/clipqueue/infra/clipqueue/deployment"
@@ -19,7 +20,10 @@ import (
 
 // connect finds a deployment with AWS's ordinary configuration.
 func connect(ctx context.Context, t cli.Target) (*cli.Services, error) {
-	options := []func(*config.LoadOptions) error{config.WithAppID("clipqueue-operator")}
+	options := []func(*config.LoadOptions) error{
+		config.WithAppID("clipqueue-operator"),
+		config.WithLogger(logging.Nop{}), // what goes wrong comes back as an error
+	}
 	if t.Profile != "" {
 		options = append(options, config.WithSharedConfigProfile(t.Profile))
 	}
