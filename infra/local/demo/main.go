@@ -75,7 +75,7 @@ func demo(ctx context.Context) error {
 	if err := w.run(ctx, newScreen(os.Stdout, w.jobs)); err != nil {
 		return err
 	}
-	return ask(ctx, bundle, "why bottle", "report --html "+filepath.Join("dist", "demo", "report.html"))
+	return ask(ctx, bundle, "why bottle", "report --since 10m --html "+filepath.Join("dist", "demo", "report.html"))
 }
 
 // errCommand means that the clipqueue command failed on what the demo left.
