@@ -19,7 +19,7 @@ import (
 	"github.com/clipqueue/clipqueue/events"
 )
 
-var update = flag.Bool("update", false, "write the schemas anew")
+var update = flag.Bool("update", false, "write the files that are made from the types anew")
 
 // shape is something that goes in or comes out: a Go type, a schema, an example.
 type shape struct {
@@ -94,17 +94,22 @@ func list(tb testing.TB, folder string) []string {
 func TestSchemasAreMadeFromTheTypes(t *testing.T) {
 	for _, s := range shapes() {
 		t.Run(s.file(), func(t *testing.T) {
-			path := filepath.Join("schema", s.file())
-			want := schemaOf(t, s)
-			if *update {
-				if err := os.WriteFile(path, want, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if diff := cmp.Diff(string(want), string(read(t, path))); diff != "" {
-				t.Errorf("%s is stale (-type +file); run go test ./events -update:\n%s", path, diff)
-			}
+			generated(t, filepath.Join("schema", s.file()), schemaOf(t, s))
 		})
+	}
+}
+
+// generated holds a file to what the types make of it.
+func generated(t *testing.T, path string, value any) {
+	t.Helper()
+	want := indented(t, value)
+	if *update {
+		if err := os.WriteFile(path, want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(string(want), string(read(t, path))); diff != "" {
+		t.Errorf("%s is stale (-type +file); run go test ./events -update:\n%s", path, diff)
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 
 // schemaOf is the JSON Schema of a shape: made from the Go type, its comments
 // and its constants, so that none of them can drift.
-func schemaOf(tb testing.TB, s shape) []byte {
+func schemaOf(tb testing.TB, s shape) *jsonschema.Schema {
 	tb.Helper()
 	src := parseSource(tb)
 	reflector := jsonschema.Reflector{
@@ -32,7 +32,13 @@ func schemaOf(tb testing.TB, s shape) []byte {
 	} else {
 		nameEvent(schema, s, src)
 	}
-	text, err := json.Marshal(schema)
+	return schema
+}
+
+// indented is a value as it lies in a file.
+func indented(tb testing.TB, value any) []byte {
+	tb.Helper()
+	text, err := json.Marshal(value)
 	if err != nil {
 		tb.Fatal(err)
 	}
