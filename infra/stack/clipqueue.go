@@ -26,6 +26,8 @@ type Clipqueue struct {
 	Submit    *Submit
 	Reconcile *Reconcile
 	Publish   *Publish
+	// Schemas is nil unless the setting schemaRegistry is on.
+	Schemas *SchemaRegistry
 	// Archive is nil when the setting of this name is off.
 	Archive   *Archive
 	Alarms    *Alarms
@@ -105,6 +107,9 @@ func newClipqueue(scope constructs.Construct, id string, d *Deployment) *Clipque
 	})
 	c.Reconcile = NewReconcile(this, "Reconcile", &ReconcileProps{Deployment: d, Jobs: c.Jobs, Queue: c.JobQueue, Vendor: c.Vendor})
 	c.Publish = NewPublish(this, "Publish", &PublishProps{Deployment: d, Jobs: c.Jobs, Bus: c.Bus})
+	if d.Settings.SchemaRegistry {
+		c.Schemas = NewSchemaRegistry(this, "Schemas")
+	}
 	if d.Settings.Archive {
 		c.Archive = NewArchive(this, "Archive", &ArchiveProps{Deployment: d, Jobs: c.Jobs, Bus: c.Bus})
 	}
@@ -130,6 +135,9 @@ func (c *Clipqueue) AddOutputs(stack awscdk.Stack) {
 	output("PollStateMachineArn", *c.PollLoop.StateMachine.StateMachineArn(), "Workflow that polls one generation")
 	if c.Webhook.DomainTarget != "" {
 		output("WebhookDomainTarget", c.Webhook.DomainTarget, "Where the webhook's host name must point, as an alias or CNAME")
+	}
+	if c.Schemas != nil {
+		output("SchemaRegistryName", *c.Schemas.Registry.AttrRegistryName(), "Registry of the events' schemas")
 	}
 	if c.Operators != nil {
 		output("ReaderPolicyArn", *c.Operators.Reader.ManagedPolicyArn(), "Policy for people who may look")

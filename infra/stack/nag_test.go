@@ -17,6 +17,7 @@ func TestNagFindsNothingThatIsNotAccepted(t *testing.T) {
 	for name, change := range map[string]func(*Settings){
 		"defaults":      nil,
 		"with policies": func(s *Settings) { s.OperatorPolicies, s.ProducerAccounts, s.Tracing = true, "111111111111", false },
+		"with schemas":  func(s *Settings) { s.SchemaRegistry = true },
 	} {
 		t.Run(name, func(t *testing.T) {
 			stack, app := newTestStack(t, change)

@@ -3,13 +3,18 @@
 package stack
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/clipqueue/clipqueue/events"
+	"github.com/clipqueue/clipqueue/events/registry"
 )
 
 func TestTable(t *testing.T) {
@@ -284,6 +289,50 @@ func TestEventsAreArchivedWhenAsked(t *testing.T) {
 		t.Errorf("the archive is %v", archive)
 	}
 	if others := synth(t, nil).ofType("AWS::Events::Archive"); len(others) > 0 {
+		t.Errorf("unasked there is %v", others)
+	}
+}
+
+func TestSchemasAreRegisteredWhenAsked(t *testing.T) {
+	tpl := synth(t, func(s *Settings) { s.SchemaRegistry = true })
+	registered := tpl.one(t, "AWS::EventSchemas::Registry", "ClipqueueSchemas").Properties
+	name := dig[string](t, registered, "RegistryName")
+	// Of both the reserved names and the limits the service's API reference tells.
+	if len(name) > 64 || !regexp.MustCompile(`^[0-9A-Za-z_.@-]+$`).MatchString(name) || strings.HasPrefix(name, "aws.") {
+		t.Errorf("the registry's name is %s", name)
+	}
+	if got := readable(tpl.Outputs["SchemaRegistryName"].Value); got != "SchemasRegistry.RegistryName" {
+		t.Errorf("the output is %s", got)
+	}
+	documents := map[string]string{}
+	for id, r := range tpl.ofType("AWS::EventSchemas::Schema") {
+		if readable(r.Properties["RegistryName"]) != "SchemasRegistry.RegistryName" || r.Properties["Type"] != "OpenApi3" {
+			t.Errorf("%s is %v in %v", id, r.Properties["Type"], r.Properties["RegistryName"])
+		}
+		content, description := dig[string](t, r.Properties, "Content"), dig[string](t, r.Properties, "Description")
+		if len(content) > 100_000 || len(description) > 256 {
+			t.Errorf("%s is too large: %d and %d characters", id, len(content), len(description))
+		}
+		documents[dig[string](t, r.Properties, "SchemaName")] = content
+	}
+	for _, kind := range events.DetailTypes() {
+		want, err := registry.Document(kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var compact bytes.Buffer
+		if err := json.Compact(&compact, want); err != nil {
+			t.Fatal(err)
+		}
+		if got := documents[registry.Name(kind)]; got != compact.String() {
+			t.Errorf("%s is registered as %q", kind, got)
+		}
+		delete(documents, registry.Name(kind))
+	}
+	if len(documents) > 0 {
+		t.Errorf("schemas of no event: %v", sortedKeys(documents))
+	}
+	if others := synth(t, nil).ofType("AWS::EventSchemas::Registry"); len(others) > 0 {
 		t.Errorf("unasked there is %v", others)
 	}
 }

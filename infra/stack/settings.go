@@ -44,6 +44,7 @@ type Settings struct {
 
 	ProducerAccounts string
 	EventArchiveDays int
+	SchemaRegistry   bool
 
 	Archive               bool
 	ArchiveMaxBytes       int

@@ -97,6 +97,8 @@ func (s *Settings) operationsTable() []Setting {
 			"Other AWS accounts that may put prompts on the queue."),
 		number("eventArchiveDays", &s.EventArchiveDays, 0, 0, 3650, "days",
 			"How long the bus keeps events for a replay; 0 keeps none. Not for a local deployment."),
+		flag("schemaRegistry", &s.SchemaRegistry, false,
+			"Register the schemas of the events in an EventBridge schema registry of this stack. Not for a local deployment."),
 		number("webhookRate", &s.WebhookRate, 500, 1, 10_000, "requests a second", "Throttle of the webhook, steady."),
 		number("webhookBurst", &s.WebhookBurst, 500, 1, 5000, "requests", "Throttle of the webhook, at once."),
 		pattern("webhookDomain", &s.WebhookDomain, "", "a host name", `^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$`,
@@ -156,6 +158,7 @@ func (s *Settings) contradictions() []string {
 	refuse(s.Submit.ReservedConcurrency > 0 && s.Submit.ReservedConcurrency < s.MaxConcurrency, "submitReserved is %d: want 0 or at least maxConcurrency, which is %d", s.Submit.ReservedConcurrency, s.MaxConcurrency)
 	refuse((s.WebhookDomain == "") != (s.WebhookCertificateARN == ""), "webhookDomain is %q and webhookCertificateArn is %q: want both or neither", s.WebhookDomain, s.WebhookCertificateARN)
 	refuse(s.Local && s.EventArchiveDays > 0, "eventArchiveDays is %d: the local engine keeps no events, want 0", s.EventArchiveDays)
+	refuse(s.Local && s.SchemaRegistry, "schemaRegistry is true: the local engine has no schema registry, want false")
 	refuse(!s.Local && s.ArchiveTrustedOrigin != "", "archiveTrustedOrigin is %q: only a local deployment may set it", s.ArchiveTrustedOrigin)
 	refuse(!s.Local && !strings.HasPrefix(s.CreativeAIURL, "https://"), "creativeaiUrl is %q: want https, since it is sent the key", s.CreativeAIURL)
 	return problems

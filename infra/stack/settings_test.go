@@ -90,6 +90,10 @@ func TestWrongSettingsAreRefusedByName(t *testing.T) {
 			[]string{"producerAccounts is \"111111111111, 222222222222\": want account ids of 12 digits with commas between them"},
 		},
 		"event archive on the engine": {map[string]any{"local": true, "eventArchiveDays": 7.0}, []string{"the local engine keeps no events"}},
+		"schema registry on the engine": {
+			map[string]any{"local": true, "schemaRegistry": true},
+			[]string{"schemaRegistry is true: the local engine has no schema registry, want false"},
+		},
 		"trusted origin outside": {
 			map[string]any{"archiveTrustedOrigin": "http://127.0.0.1:1"},
 			[]string{"only a local deployment may set it"},
@@ -203,7 +207,7 @@ func lowest() map[string]any {
 		"pollHandOverAfter": "2s", "webhookRate": "1", "webhookBurst": "1", "archive": "false", "archiveMaxBytes": "1000000", "archiveTimeout": "10s",
 		"archiveUrlFor": "0s", "archiveTransitionDays": "0", "archiveExpiryDays": "0", "archiveTrustedOrigin": "", "retainData": "false",
 		"pointInTimeRecovery": "false", "operatorPolicies": "false", "alarmEmail": "", "logLevel": "DEBUG", "logRetentionDays": "1", "tracing": "false", "local": "false",
-		"webhookDomain": "", "webhookCertificateArn": "", "producerAccounts": "", "eventArchiveDays": "0",
+		"webhookDomain": "", "webhookCertificateArn": "", "producerAccounts": "", "eventArchiveDays": "0", "schemaRegistry": "false",
 		"submitMemory": "128", "webhookMemory": "128", "pollMemory": "128", "reconcileMemory": "128", "publishMemory": "128", "archiveMemory": "128",
 		"submitReserved": "0", "webhookReserved": "0", "pollReserved": "0", "reconcileReserved": "0", "publishReserved": "0", "archiveReserved": "0",
 	}
@@ -218,7 +222,7 @@ func highest() map[string]any {
 		"archiveMaxBytes": "50000000000", "archiveTimeout": "14m", "archiveUrlFor": "12h", "archiveTransitionDays": "3649", "archiveExpiryDays": "3650",
 		"archiveTrustedOrigin": "", "retainData": "true", "pointInTimeRecovery": "true", "operatorPolicies": "true", "alarmEmail": "ops@example.com", "logLevel": "ERROR",
 		"logRetentionDays": "3653", "tracing": "true", "local": "false", "webhookDomain": "hooks.example.com",
-		"webhookCertificateArn": "arn:aws:acm:us-east-1:111111111111:certificate/1-2", "producerAccounts": "111111111111,222222222222", "eventArchiveDays": "3650",
+		"webhookCertificateArn": "arn:aws:acm:us-east-1:111111111111:certificate/1-2", "producerAccounts": "111111111111,222222222222", "eventArchiveDays": "3650", "schemaRegistry": "true",
 		"submitMemory": "10240", "webhookMemory": "10240", "pollMemory": "10240", "reconcileMemory": "10240", "publishMemory": "10240", "archiveMemory": "10240",
 		"submitReserved": "1000", "webhookReserved": "1000", "pollReserved": "1000", "reconcileReserved": "1000", "publishReserved": "1000", "archiveReserved": "1000",
 	}
