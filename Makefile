@@ -104,7 +104,7 @@ $(CFN_LINT_STAMP): | need-python
 
 $(NODE_STAMP):
 	@command -v $(NPM) >/dev/null || { echo "npm is missing: install Node.js 20 or newer, which brings it" >&2; exit 1; }
-	@echo "installing the CDK command, Node and asl-validator into infra/node_modules"
+	@echo "installing the CDK command, Node and what tests check with into infra/node_modules"
 	@$(NPM) ci --prefix infra --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@
 
