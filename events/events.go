@@ -15,8 +15,9 @@ import (
 // Source is the source of every event.
 const Source = "clipqueue"
 
-// SchemaVersion is the version of the shapes in this package. Its first number
-// changes when a consumer has to change; fields may be added at any time.
+// SchemaVersion is the version of the shapes in this package, "major.minor". Its
+// first number rises when a consumer has to change, its second when something
+// comes that a consumer can ignore.
 const SchemaVersion = "1.0"
 
 // DetailType is the detail-type of an event.

@@ -39,14 +39,14 @@ func TestDocsJSON(t *testing.T) {
 	t.Parallel()
 	for _, block := range blocks(t, "json") {
 		var head struct {
+			Source     json.RawMessage `json:"source"`
 			DetailType json.RawMessage `json:"detail-type"`
-			Detail     json.RawMessage `json:"detail"`
 		}
 		if err := json.Unmarshal([]byte(block), &head); err != nil {
 			t.Errorf("%v in\n%s", err, block)
 			continue
 		}
-		if head.Detail == nil {
+		if bytes.HasPrefix(head.Source, []byte("[")) {
 			checkPattern(t, block)
 			continue
 		}
@@ -65,12 +65,24 @@ func checkPattern(t *testing.T, block string) {
 	var pattern struct {
 		Source     []string            `json:"source"`
 		DetailType []events.DetailType `json:"detail-type"`
+		Detail     struct {
+			Metadata struct {
+				SchemaVersion []struct {
+					Prefix string `json:"prefix"`
+				} `json:"schema_version"`
+			} `json:"metadata"`
+		} `json:"detail"`
 	}
 	if err := json.Unmarshal([]byte(block), &pattern); err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(pattern.Source, []string{events.Source}) || len(pattern.DetailType) == 0 {
 		t.Errorf("the pattern matches nothing of ours:\n%s", block)
+	}
+	for _, version := range pattern.Detail.Metadata.SchemaVersion {
+		if !strings.HasPrefix(events.SchemaVersion, version.Prefix) {
+			t.Errorf("the pattern asks for version %s, and events are of %s", version.Prefix, events.SchemaVersion)
+		}
 	}
 	for _, kind := range pattern.DetailType {
 		if !slices.Contains(events.DetailTypes(), kind) {
