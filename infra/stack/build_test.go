@@ -159,7 +159,7 @@ func TestStackImportsNoFunction(t *testing.T) {
 			own = append(own, strings.TrimPrefix(dep, modulePath+"/"))
 		}
 	}
-	if diff := cmp.Diff([]string{"events", "shared/env"}, own); diff != "" {
+	if diff := cmp.Diff([]string{"events", "events/registry", "shared/env"}, own); diff != "" {
 		t.Errorf("what the stack imports of this module (-want +got):\n%s", diff)
 	}
 }
