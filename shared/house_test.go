@@ -132,7 +132,7 @@ func TestStack(t *testing.T) {
 	t.Parallel()
 	for _, p := range of(t, list(t, "./infra/stack/..."), "infra/stack") {
 		for _, dep := range p.Deps {
-			local := within(dep, module) && !within(dep, module+"shared/env", module+"events", module+"infra/stack")
+			local := within(dep, module) && !within(dep, module+"shared/env", module+"events", module+"infra/stack", module+"infra/binaries", module+"infra/version")
 			if local || within(dep, sdk, shapes) {
 				t.Errorf("%s links %s", p.ImportPath, dep)
 			}

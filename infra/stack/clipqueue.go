@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/clipqueue/clipqueue/infra/binaries"
 )
 
 // Clipqueue is the whole bundle as one construct. Its fields are the CDK
@@ -84,7 +86,7 @@ func newDeployment(settings *Settings) (*Deployment, error) {
 	if err := settings.Check(); err != nil {
 		return nil, err
 	}
-	bundles, err := BuildFunctions(context.Background(), settings.Architecture)
+	bundles, err := binaries.Functions(context.Background(), settings.Architecture)
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/clipqueue/clipqueue/infra/binaries"
 )
 
 // What a function reads is what the stack sets, no less and no more. Only the
@@ -20,7 +22,7 @@ import (
 func TestEnvironmentIsWhatEachFunctionReads(t *testing.T) {
 	names := constantsOf(t, "../../shared/env/env.go")
 	tpl := synth(t, func(s *Settings) { s.Local, s.ArchiveTrustedOrigin = true, "http://127.0.0.1:9" })
-	for _, function := range functionNames() {
+	for _, function := range binaries.FunctionNames() {
 		reads := map[string]bool{names["LogLevel"]: true} // by the Reader itself
 		for _, dir := range []string{"../../functions/" + function + "/lambda", "../../shared/boot"} {
 			for _, constant := range usesOfEnv(t, dir) {
@@ -97,7 +99,7 @@ func inspect(t *testing.T, dir string, visit func(ast.Node)) {
 // Secrets travel by name only.
 func TestEnvironmentHoldsNoSecret(t *testing.T) {
 	tpl := synth(t, nil)
-	for _, function := range functionNames() {
+	for _, function := range binaries.FunctionNames() {
 		if id, ok := tpl.environment(t, function)["API_KEY_SECRET_ID"]; ok && !strings.HasSuffix(id, "/creativeai-api-key") {
 			t.Errorf("%s gets the secret %q, want its name", function, id)
 		}

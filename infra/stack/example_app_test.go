@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/clipqueue/clipqueue/infra/binaries"
 )
 
 // The example is a module of its own, so this is how another team's app gets
@@ -26,15 +28,15 @@ func TestExampleAppOfAnotherModule(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, filepath.Join(dir, "go.mod"), strings.Replace(string(mod), "module "+modulePath, "module example.com/videos", 1)+
-		"\nrequire "+modulePath+" v0.0.0\n\nreplace "+modulePath+" => "+root+"\n")
+	write(t, filepath.Join(dir, "go.mod"), strings.Replace(string(mod), "module "+binaries.Module, "module example.com/videos", 1)+
+		"\nrequire "+binaries.Module+" v0.0.0\n\nreplace "+binaries.Module+" => "+root+"\n")
 
 	out := filepath.Join(dir, "cdk.out")
 	cmd := exec.CommandContext(t.Context(), "go", "run", "-mod=mod", ".")
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "CDK_OUTDIR="+out)
-	if _, err := run(cmd); err != nil {
-		t.Fatal(err)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
 	}
 	data, err := os.ReadFile(filepath.Join(out, "Videos.template.json"))
 	if err != nil {
@@ -44,7 +46,7 @@ func TestExampleAppOfAnotherModule(t *testing.T) {
 	if err := json.Unmarshal(data, &tpl); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range functionNames() {
+	for _, name := range binaries.FunctionNames() {
 		asset := strings.TrimSuffix(dig[string](t, tpl.function(t, name).Properties, "Code", "S3Key"), ".zip")
 		if _, err := os.Stat(filepath.Join(out, "asset."+asset, "bootstrap")); err != nil {
 			t.Errorf("the assembly lacks the binary of %s: %v", name, err)
@@ -53,4 +55,13 @@ func TestExampleAppOfAnotherModule(t *testing.T) {
 	if bus := readable(tpl.one(t, "AWS::Events::Rule", "Finished").Properties["EventBusName"]); bus != "VideoBus" {
 		t.Errorf("the app's own rule is on %s, want the bundle's bus", bus)
 	}
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	data, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, to, string(data))
 }

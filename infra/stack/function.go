@@ -10,6 +10,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/clipqueue/clipqueue/infra/version"
 	"github.com/clipqueue/clipqueue/shared/env"
 )
 
@@ -71,7 +72,7 @@ func newFunction(scope constructs.Construct, props *functionProps) *Function {
 	}
 	f.setEnv(env.Stage, props.Settings.Stage)
 	f.setEnv(env.LogLevel, props.Settings.LogLevel)
-	f.setEnv(env.Version, Version)
+	f.setEnv(env.Version, version.Version)
 	return f
 }
 

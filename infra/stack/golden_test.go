@@ -107,9 +107,18 @@ func TestWhatHoldsStateIsNeverReplaced(t *testing.T) {
 	}
 }
 
-// Nothing may differ from synth to synth, or every deploy would change things.
+// Nothing may differ from synth to synth, not even the order of lines: or every
+// deploy would change things, and a release would not be reproducible.
 func TestSynthIsRepeatable(t *testing.T) {
-	if diff := cmp.Diff(synth(t, nil), synth(t, nil)); diff != "" {
+	var texts [2]string
+	for i := range texts {
+		data, err := os.ReadFile(synthFile(t, Defaults()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[i] = string(data)
+	}
+	if diff := cmp.Diff(texts[0], texts[1]); diff != "" {
 		t.Errorf("two templates of the same settings differ:\n%s", diff)
 	}
 }

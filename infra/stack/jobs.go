@@ -50,13 +50,12 @@ func (j *Jobs) Grant(fn *Function, calls ...string) {
 	fn.allow(prefixed("dynamodb:", calls), *j.Table.TableArn())
 	fn.setEnv(env.TableName, *j.Table.TableName())
 	s := j.settings
-	for name, d := range map[string]time.Duration{
-		env.ClaimFor: s.ClaimFor, env.FirstLookAfter: s.FirstLookAfter,
-		env.QueuedFor: s.QueuedFor, env.UnconfirmedFor: s.UnconfirmedFor, env.ProcessingFor: s.ProcessingFor,
-		env.RecordFor: time.Duration(s.RecordDays) * day,
-	} {
-		fn.setEnv(name, d.String())
-	}
+	fn.setEnv(env.ClaimFor, s.ClaimFor.String())
+	fn.setEnv(env.FirstLookAfter, s.FirstLookAfter.String())
+	fn.setEnv(env.QueuedFor, s.QueuedFor.String())
+	fn.setEnv(env.UnconfirmedFor, s.UnconfirmedFor.String())
+	fn.setEnv(env.ProcessingFor, s.ProcessingFor.String())
+	fn.setEnv(env.RecordFor, (time.Duration(s.RecordDays) * day).String())
 	fn.setEnv(env.ArchiveEnabled, boolean(s.Archive))
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/clipqueue/clipqueue/events"
 	"github.com/clipqueue/clipqueue/events/registry"
+	"github.com/clipqueue/clipqueue/infra/binaries"
 )
 
 func TestTable(t *testing.T) {
@@ -159,7 +160,7 @@ func TestSecretIsMadeWithoutAValue(t *testing.T) {
 
 func TestFunctions(t *testing.T) {
 	tpl := synth(t, nil)
-	for _, name := range functionNames() {
+	for _, name := range binaries.FunctionNames() {
 		f := tpl.function(t, name).Properties
 		for property, want := range map[string]any{
 			"Runtime": "provided.al2023", "Handler": "bootstrap", "Architectures": []any{"arm64"}, "ReservedConcurrentExecutions": nil, "TracingConfig": nil,

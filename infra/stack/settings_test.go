@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/clipqueue/clipqueue/infra/binaries"
 )
 
 func TestDefaultsAreAccepted(t *testing.T) {
@@ -241,7 +243,7 @@ func TestTheEndsOfEachRangeMakeATemplate(t *testing.T) {
 				}
 			}
 			tpl := synth(t, func(s *Settings) { *s = settings })
-			for _, function := range functionNames() {
+			for _, function := range binaries.FunctionNames() {
 				if function == "archive" && !settings.Archive {
 					continue
 				}

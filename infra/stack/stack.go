@@ -6,6 +6,8 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/clipqueue/clipqueue/infra/version"
 )
 
 // Synth reads the settings from the app's context, puts the bundle in a stack
@@ -32,7 +34,7 @@ func Synth(app awscdk.App) error {
 
 // newStack is the bundle in a stack named after the stage, with its outputs.
 func newStack(app awscdk.App, d *Deployment) awscdk.Stack {
-	props := &awscdk.StackProps{Description: jsii.String("Clipqueue " + Version + ": prompts in on a queue, finished videos out as events")}
+	props := &awscdk.StackProps{Description: jsii.String("Clipqueue " + version.Version + ": prompts in on a queue, finished videos out as events")}
 	if d.Settings.Local {
 		// The engine refuses the bootstrap roles; the resources stay the same.
 		props.Synthesizer = awscdk.NewCliCredentialsStackSynthesizer(nil)

@@ -7,13 +7,13 @@ import (
 	"crypto/rand"
 	"os"
 	"os/user"
-	"runtime/debug"
 	"time"
 
 	"github.com/mattn/go-isatty"
 	"golang.org/x/term"
 
 	"github.com/clipqueue/clipqueue/infra/clipqueue/cli"
+	"github.com/clipqueue/clipqueue/infra/version"
 )
 
 // New is the command as a user runs it.
@@ -21,7 +21,7 @@ func New() *cli.App {
 	a := &cli.App{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
 		Terminal: isTerminal(os.Stdout) && isTerminal(os.Stderr) && isTerminal(os.Stdin),
-		Getenv:   os.Getenv, Now: time.Now, Pause: pause, NewID: rand.Text, User: userName(), Version: version(), Connect: connect,
+		Getenv:   os.Getenv, Now: time.Now, Pause: pause, NewID: rand.Text, User: userName(), Version: version.Version, Connect: connect,
 	}
 	if isTerminal(os.Stdin) {
 		a.Secret = func() (string, error) {
@@ -52,12 +52,4 @@ func userName() string {
 		return u.Username
 	}
 	return "an operator"
-}
-
-// version is the module's, as go install stamps it.
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "(unknown)"
 }

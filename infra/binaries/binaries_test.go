@@ -1,6 +1,4 @@
-//go:build !race
-
-package stack
+package binaries
 
 import (
 	"crypto/sha256"
@@ -11,8 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 func TestEveryFunctionIsBuilt(t *testing.T) {
@@ -21,7 +17,7 @@ func TestEveryFunctionIsBuilt(t *testing.T) {
 		t.Fatal(err)
 	}
 	known := map[string]bool{}
-	for _, name := range functionNames() {
+	for _, name := range FunctionNames() {
 		known[name] = true
 	}
 	for _, path := range mains {
@@ -39,7 +35,7 @@ const binaryMax = 16 << 20
 
 func TestBundlesAreSmallAndForTheProcessorAskedFor(t *testing.T) {
 	for architecture, machine := range map[string]byte{"arm64": 0xB7, "x86_64": 0x3E} { // e_machine of ELF
-		bundles, err := BuildFunctions(t.Context(), architecture)
+		bundles, err := Functions(t.Context(), architecture)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -65,21 +61,12 @@ func TestBundlesAreSmallAndForTheProcessorAskedFor(t *testing.T) {
 // The same source makes the same bytes in whatever folder it lies, read-only
 // as in the module cache, and whatever else the user has set.
 func TestBundlesAreReproducible(t *testing.T) {
-	goCommand, err := exec.LookPath("go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	here, err := sourceDir(t.Context(), goCommand)
+	here, err := Source(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	there := t.TempDir()
-	for _, name := range []string{"go.mod", "go.sum"} {
-		copyFile(t, filepath.Join(here, name), filepath.Join(there, name))
-	}
-	for _, name := range []string{"events", "shared", "functions"} {
-		copyTree(t, filepath.Join(here, name), filepath.Join(there, name))
-	}
+	copySource(t, here, there)
 	makeReadOnly(t, there)
 	var sums [2][32]byte
 	for i, source := range []string{here, there} {
@@ -87,11 +74,11 @@ func TestBundlesAreReproducible(t *testing.T) {
 			t.Setenv("GOFLAGS", "-tags=something")
 			t.Setenv("GOARM64", "v9.0")
 		}
-		dir := filepath.Join(t.TempDir(), "webhook")
-		if err := buildFunction(t.Context(), goCommand, source, "webhook", "arm64", dir); err != nil {
+		program := filepath.Join(t.TempDir(), "webhook", "bootstrap")
+		if err := Build(t.Context(), source, Function("webhook", "arm64"), program); err != nil {
 			t.Fatal(err)
 		}
-		data, err := os.ReadFile(filepath.Join(dir, "bootstrap"))
+		data, err := os.ReadFile(program)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -105,13 +92,13 @@ func TestBundlesAreReproducible(t *testing.T) {
 func TestBuildSaysWhatIsMissing(t *testing.T) {
 	t.Run("no Go", func(t *testing.T) {
 		t.Setenv("PATH", t.TempDir())
-		if _, err := BuildFunctions(t.Context(), "arm64"); !errors.Is(err, ErrNoGo) {
+		if _, err := Functions(t.Context(), "arm64"); !errors.Is(err, ErrNoGo) {
 			t.Errorf("error %v, want ErrNoGo", err)
 		}
 	})
 	t.Run("outside of a module", func(t *testing.T) {
 		t.Chdir(t.TempDir())
-		_, err := BuildFunctions(t.Context(), "arm64")
+		_, err := Functions(t.Context(), "arm64")
 		if err == nil || !strings.Contains(err.Error(), "run CDK in a folder of the Go module that uses it") {
 			t.Errorf("error %v, want one that says where to run", err)
 		}
@@ -120,8 +107,8 @@ func TestBuildSaysWhatIsMissing(t *testing.T) {
 		source := t.TempDir()
 		write(t, filepath.Join(source, "go.mod"), "module example.com/broken\n\ngo 1.26\n")
 		write(t, filepath.Join(source, "functions/poll/lambda/main.go"), "package main\n\nfunc main() { undefined() }\n")
-		err := buildFunction(t.Context(), "go", source, "poll", "arm64", t.TempDir())
-		if err == nil || !strings.Contains(err.Error(), "compile poll") || !strings.Contains(err.Error(), "main.go:3:15: undefined: undefined") {
+		err := Build(t.Context(), source, Function("poll", "arm64"), filepath.Join(t.TempDir(), "poll", "bootstrap"))
+		if err == nil || !strings.Contains(err.Error(), "compile functions/poll/lambda") || !strings.Contains(err.Error(), "main.go:3:15: undefined: undefined") {
 			t.Errorf("error %v, want the compiler's", err)
 		}
 	})
@@ -129,7 +116,7 @@ func TestBuildSaysWhatIsMissing(t *testing.T) {
 
 // What a Lambda links costs start-up time; CDK would double the binary.
 func TestNoFunctionLinksTestsOrCDK(t *testing.T) {
-	for _, name := range functionNames() {
+	for _, name := range FunctionNames() {
 		out, err := run(exec.Command("go", "list", "-deps", "-tags", "lambda.norpc", "../../functions/"+name+"/lambda"))
 		if err != nil {
 			t.Fatal(err)
@@ -137,30 +124,13 @@ func TestNoFunctionLinksTestsOrCDK(t *testing.T) {
 		for dep := range strings.FieldsSeq(out) {
 			for _, unwanted := range []string{
 				"github.com/aws/aws-cdk-go", "github.com/aws/jsii-runtime-go", "github.com/aws/constructs-go", "net/rpc", "testing",
-				"github.com/stretchr", "github.com/google/go-cmp", "pgregory.net/rapid", modulePath + "/infra", modulePath + "/shared/creativeai/fake",
+				"github.com/stretchr", "github.com/google/go-cmp", "pgregory.net/rapid", Module + "/infra", Module + "/shared/creativeai/fake",
 			} {
 				if dep == unwanted || strings.HasPrefix(dep, unwanted+"/") {
 					t.Errorf("%s links %s", name, dep)
 				}
 			}
 		}
-	}
-}
-
-// The stack builds the functions and never imports them.
-func TestStackImportsNoFunction(t *testing.T) {
-	out, err := run(exec.Command("go", "list", "-f", `{{range .Imports}}{{println .}}{{end}}`, "."))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var own []string
-	for dep := range strings.FieldsSeq(out) {
-		if strings.HasPrefix(dep, modulePath) {
-			own = append(own, strings.TrimPrefix(dep, modulePath+"/"))
-		}
-	}
-	if diff := cmp.Diff([]string{"events", "events/registry", "shared/env"}, own); diff != "" {
-		t.Errorf("what the stack imports of this module (-want +got):\n%s", diff)
 	}
 }
 
@@ -174,19 +144,20 @@ func write(t *testing.T, path, content string) {
 	}
 }
 
-func copyFile(t *testing.T, from, to string) {
+// copySource copies what the functions are built from.
+func copySource(t *testing.T, from, to string) {
 	t.Helper()
-	data, err := os.ReadFile(from)
-	if err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"go.mod", "go.sum"} {
+		data, err := os.ReadFile(filepath.Join(from, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(to, name), string(data))
 	}
-	write(t, to, string(data))
-}
-
-func copyTree(t *testing.T, from, to string) {
-	t.Helper()
-	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"events", "shared", "functions"} {
+		if err := os.CopyFS(filepath.Join(to, name), os.DirFS(filepath.Join(from, name))); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
