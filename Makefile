@@ -22,7 +22,7 @@ CDK = cd infra && PATH="$(NODEBIN):$$PATH" cdk
 RACE_PACKAGES = $$(go list ./... | grep -v -e '/infra$$' -e '/infra/stack' -e '/infra/e2e')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local test test-unit test-stack test-e2e simulate mutants soak lint format synth deploy destroy tools need-go need-python clean
+.PHONY: help demo local test test-unit test-stack test-e2e simulate mutants soak lint format synth release deploy destroy tools need-go need-python clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,12 @@ format: $(LINT_STAMP) ## Format the code
 
 synth: tools ## Write the stack's template to dist/cdk.out
 	$(CDK) synth --quiet --output ../dist/cdk.out $(addprefix -c ,$(SETTINGS))
+
+# SNAPSHOT=1 builds what is there, released or not.
+SNAPSHOT ?=
+
+release: tools ## Build a release into dist/release: functions, command, template, bill of materials, checksums
+	@PATH="$(NODEBIN):$$PATH" go run ./infra/release $(if $(SNAPSHOT),-snapshot)
 
 deploy: tools ## Deploy to the AWS account of your credentials
 	$(CDK) deploy $(addprefix -c ,$(SETTINGS))
