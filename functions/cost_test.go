@@ -4,7 +4,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"maps"
@@ -28,6 +27,7 @@ import (
 	"github.com/clipqueue/clipqueue/functions/submit"
 	"github.com/clipqueue/clipqueue/functions/webhook"
 	"github.com/clipqueue/clipqueue/shared/job"
+	"github.com/clipqueue/clipqueue/shared/prices"
 	"github.com/clipqueue/clipqueue/shared/store"
 )
 
@@ -256,7 +256,7 @@ func costPaths() []costPath {
 // the README's table to that.
 func TestCost(t *testing.T) { //nolint:paralleltest // it may write the README
 	services := []string{"Lambda", "DynamoDB", "SQS", "EventBridge", "HTTP API", "Step Functions", "S3"}
-	prices := readPrices(t)
+	list := prices.Current()
 	table := "| path | " + strings.Join(services, " | ") + " | **USD per million** | calls for one job |\n|---|" +
 		strings.Repeat("--:|", len(services)+1) + "---|\n"
 	for _, p := range costPaths() {
@@ -269,7 +269,7 @@ func TestCost(t *testing.T) { //nolint:paralleltest // it may write the README
 		if diff := cmp.Diff(p.want, calls); diff != "" {
 			t.Errorf("the calls of %s (-want +got):\n%s", p.name, diff)
 		}
-		table += row(p.name, services, prices, b.counts)
+		table += row(p.name, services, list, b.counts)
 	}
 	if *updateCost {
 		writeCost(t, table)
@@ -279,15 +279,17 @@ func TestCost(t *testing.T) { //nolint:paralleltest // it may write the README
 	}
 }
 
-func row(path string, services []string, prices map[string]float64, counts map[string]float64) string {
+func row(path string, services []string, list *prices.List, counts map[string]float64) string {
 	const jobs = 1e6
 	usd := map[string]float64{}
 	sum := 0.0
 	for name, n := range counts {
 		for _, service := range services {
-			if strings.HasPrefix(name, service+" ") {
-				usd[service] += n * prices[name] * jobs
-				sum += n * prices[name] * jobs
+			// Of calls to DynamoDB the units are charged for, not the calls.
+			free := service == "DynamoDB" && !strings.HasSuffix(name, " unit")
+			if strings.HasPrefix(name, service+" ") && !free {
+				usd[service] += n * list.Each(name) * jobs
+				sum += n * list.Each(name) * jobs
 			}
 		}
 	}
@@ -301,34 +303,6 @@ func row(path string, services []string, prices map[string]float64, counts map[s
 		}
 	}
 	return fmt.Sprintf("| %s | %s | **%.2f** | %s |\n", path, strings.Join(cells, " | "), sum, strings.Join(calls, ", "))
-}
-
-// readPrices reads dollars for one unit of each thing that is charged for.
-func readPrices(t *testing.T) map[string]float64 {
-	t.Helper()
-	var file struct {
-		AsOf   string `json:"as_of"`
-		Prices map[string]struct {
-			USD    float64 `json:"usd"`
-			Per    float64 `json:"per"`
-			Unit   string  `json:"unit"`
-			Source string  `json:"source"`
-		} `json:"prices"`
-	}
-	if err := json.Unmarshal([]byte(read(t, "testdata/prices.json")), &file); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := time.Parse(time.DateOnly, file.AsOf); err != nil {
-		t.Errorf("the prices have no date: %v", err)
-	}
-	prices := map[string]float64{}
-	for name, p := range file.Prices {
-		if p.USD <= 0 || p.Per <= 0 || p.Unit == "" || !strings.HasPrefix(p.Source, "https://aws.amazon.com/") {
-			t.Errorf("the price of %s is not whole: %+v", name, p)
-		}
-		prices[name] = p.USD / p.Per
-	}
-	return prices
 }
 
 func writeCost(t *testing.T, table string) {

@@ -5,28 +5,7 @@ import (
 
 	"github.com/clipqueue/clipqueue/events"
 	"github.com/clipqueue/clipqueue/shared/job"
-)
-
-// List prices of us-east-1 in US dollars, without free tiers, as their pages
-// give them (aws.amazon.com: sqs, lambda, dynamodb, api-gateway, eventbridge,
-// step-functions, s3, cloudwatch, secrets-manager; each under /pricing).
-const (
-	perMillion = 1e-6
-
-	sqsRequest      = 0.40 * perMillion
-	lambdaRequest   = 0.20 * perMillion
-	lambdaGBSecond  = 0.0000133334 // arm64
-	dynamoWrite     = 0.625 * perMillion
-	dynamoRead      = 0.125 * perMillion
-	httpRequest     = 1.00 * perMillion
-	busEvent        = 1.00 * perMillion
-	expressRequest  = 1.00 * perMillion
-	expressGBSecond = 0.00001667
-	s3Put           = 5.00 * perMillion
-	s3GBMonth       = 0.023
-	logsGB          = 0.50
-	secretMonth     = 0.40
-	alarmMonth      = 0.10
+	"github.com/clipqueue/clipqueue/shared/prices"
 )
 
 // What a job's record does not tell, as we measured or assume it.
@@ -39,7 +18,7 @@ const (
 	expressGB      = 64.0 / 1024
 	pollEvery      = 5 * time.Second
 	logsPerCall    = 1200.0 // bytes
-	alarms         = 10
+	alarms         = 24
 	month          = 30 * 24 * time.Hour
 	gigabyte       = 1e9
 )
@@ -49,7 +28,10 @@ type Cost struct {
 	// USD is the sum; PerJob its share of each job, 0 without jobs.
 	USD    float64 `json:"usd"`
 	PerJob float64 `json:"usd_per_job"`
-	Lines  []Line  `json:"lines"`
+	// Region and AsOf say whose list prices these are, and of which day.
+	Region string `json:"prices_of_region"`
+	AsOf   string `json:"prices_as_of"`
+	Lines  []Line `json:"lines"`
 }
 
 // Line is one thing that AWS charges for.
@@ -123,20 +105,22 @@ func (u *usage) call(n, gb float64, each time.Duration) {
 func (u *usage) cost(span time.Duration) Cost {
 	minutes := span.Minutes()
 	months := span.Hours() / month.Hours()
-	c := Cost{Lines: []Line{
-		{"SQS requests", u.queue, "requests", u.queue * sqsRequest},
-		{"Lambda calls", u.calls, "calls", u.calls * lambdaRequest},
-		{"Lambda time", u.functionSeconds, "GB s", u.functionSeconds * lambdaGBSecond},
-		{"DynamoDB writes", u.writes, "units", u.writes * dynamoWrite},
-		{"DynamoDB reads", u.polls * rowUnits, "units", u.polls * rowUnits * dynamoRead},
-		{"HTTP API", u.callbacks, "callbacks", u.callbacks * httpRequest},
-		{"EventBridge", u.events, "events", u.events * busEvent},
-		{"Step Functions, Express", u.loops, "loops", u.loops*expressRequest + u.loopSeconds*expressGB*expressGBSecond},
-		{"S3 requests", u.puts, "videos", u.puts * s3Put},
-		{"S3 storage so far", u.storedMonths, "GB months", u.storedMonths * s3GBMonth},
-		{"CloudWatch logs", u.calls * logsPerCall / gigabyte, "GB", u.calls * logsPerCall / gigabyte * logsGB},
-		{"Standing: secret, alarms, reconcile", months, "months", months*(secretMonth+alarms*alarmMonth) +
-			minutes*(lambdaRequest+shortCall.Seconds()*functionGB*lambdaGBSecond+4*0.5*dynamoRead)},
+	list := prices.Current()
+	each := list.Each
+	c := Cost{Region: list.Region, AsOf: list.AsOf, Lines: []Line{
+		{"SQS requests", u.queue, "requests", u.queue * each("SQS request")},
+		{"Lambda calls", u.calls, "calls", u.calls * each("Lambda request")},
+		{"Lambda time", u.functionSeconds, "GB s", u.functionSeconds * each("Lambda GB-second")},
+		{"DynamoDB writes", u.writes, "units", u.writes * each("DynamoDB write unit")},
+		{"DynamoDB reads", u.polls * rowUnits, "units", u.polls * rowUnits * each("DynamoDB read unit")},
+		{"HTTP API", u.callbacks, "callbacks", u.callbacks * each("HTTP API request")},
+		{"EventBridge", u.events, "events", u.events * each("EventBridge event")},
+		{"Step Functions, Express", u.loops, "loops", u.loops*each("Step Functions request") + u.loopSeconds*expressGB*each("Step Functions GB-second")},
+		{"S3 requests", u.puts, "videos", u.puts * each("S3 PUT")},
+		{"S3 storage so far", u.storedMonths, "GB months", u.storedMonths * each("S3 GB-month")},
+		{"CloudWatch logs", u.calls * logsPerCall / gigabyte, "GB", u.calls * logsPerCall / gigabyte * each("CloudWatch GB of logs")},
+		{"Standing: secret, alarms, reconcile", months, "months", months*(each("Secrets Manager secret-month")+alarms*each("CloudWatch alarm-month")) +
+			minutes*(each("Lambda request")+shortCall.Seconds()*functionGB*each("Lambda GB-second")+4*0.5*each("DynamoDB read unit"))},
 	}}
 	for _, line := range c.Lines {
 		c.USD += line.USD
