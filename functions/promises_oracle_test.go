@@ -169,12 +169,12 @@ func wasAccepted(j job.Job) bool {
 }
 
 // judgeTime: a job that we know the generation of, and whose generation ended in
-// good time and after the faults, does not expire first.
+// good time and after the faults, does not expire first, unless it is given up.
 func (w *world) judgeTime(add func(string, ...any), jobs map[string]job.Job, out []published) {
 	for _, g := range w.vendor.Ledger().Generations {
 		for _, j := range jobs {
 			soon := g.CompletedAt.Before(j.AcceptedAt.Add(30*time.Minute)) && w.chaos.ends.Before(j.AcceptedAt.Add(30*time.Minute))
-			if j.GenerationID != g.ID || !soon || g.CompletedAt.IsZero() || strings.Contains(g.Prompt, "fault: get-") {
+			if j.GenerationID != g.ID || gaveUp(j) || !soon || g.CompletedAt.IsZero() || strings.Contains(g.Prompt, "fault: get-") {
 				continue
 			}
 			if slices.ContainsFunc(out, func(p published) bool { return p.jobID == j.ID && p.kind == events.TypeExpired }) {

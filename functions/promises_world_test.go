@@ -188,7 +188,8 @@ func waits(j job.Job) bool {
 }
 
 // operate is an operator who looks into the vendor's books, and resolves what
-// only a person can: a POST that has ended and was not accepted may be made anew.
+// only a person can: a POST that has ended and was not accepted may be made anew;
+// and some jobs are given up, whatever the books say.
 func (w *world) operate(j job.Job) {
 	often, slowest := uint64(300), 20*time.Minute
 	if w.chaos.theme == lateAnswers {
@@ -202,15 +203,32 @@ func (w *world) operate(j job.Job) {
 		current, err := w.table.Get(context.Background(), j.Key())
 		// A vendor that is slow takes a POST that we have long given up.
 		early := time.Since(current.ClaimedAt) < 75*time.Second
-		if err != nil || current.State != job.Unconfirmed || early || w.maybePaid(j) {
+		if err != nil || current.State != job.Unconfirmed {
 			return
 		}
-		w.trace.note("operator", "says that "+j.ID+" was not accepted")
-		_, err = store.Transition(context.Background(), w.table, w.rules, current, job.Release{At: time.Now(), By: "the operator"})
+		var word job.Fact
+		switch {
+		case w.chaos.chance("operator gives up "+j.ID, 250):
+			word = job.GiveUp{At: time.Now(), By: givesUp}
+		case early, w.maybePaid(j):
+			return
+		default:
+			word = job.Release{At: time.Now(), By: "the operator"}
+		}
+		w.trace.note("operator", fmt.Sprintf("decides about %s: %T", j.ID, word))
+		_, err = store.Transition(context.Background(), w.table, w.rules, current, word)
 		if err != nil && !errors.Is(err, job.ErrStale) && !errors.Is(err, job.ErrContradiction) {
 			panic(err)
 		}
 	})
+}
+
+// givesUp is who gives jobs up.
+const givesUp = "an impatient operator"
+
+// gaveUp says whether the job's life holds that somebody gave it up.
+func gaveUp(j job.Job) bool {
+	return slices.ContainsFunc(j.History, func(s job.Step) bool { return strings.Contains(s.Why, givesUp) })
 }
 
 // maybePaid says whether the vendor has accepted a job, or may yet.

@@ -100,6 +100,12 @@ type Release struct {
 	By string
 }
 
+// GiveUp is an operator's word that an unknown outcome is waited for no longer.
+type GiveUp struct {
+	At time.Time
+	By string
+}
+
 // Cancel is an operator's word that a job which is not accepted shall not be submitted.
 type Cancel struct {
 	At time.Time
@@ -125,6 +131,7 @@ func (Verdict) fact()     {}
 func (Deadline) fact()    {}
 func (Attach) fact()      {}
 func (Release) fact()     {}
+func (GiveUp) fact()      {}
 func (Cancel) fact()      {}
 func (Stored) fact()      {}
 func (Republish) fact()   {}
@@ -142,6 +149,7 @@ func Facts() []Fact {
 		Deadline{},
 		Attach{},
 		Release{},
+		GiveUp{},
 		Cancel{},
 		Stored{},
 		Republish{},

@@ -27,6 +27,7 @@ func TestWhatMovesWrite(t *testing.T) {
 	failed := jobtest.Callback(job.Failed)
 	failed.At, failed.Token, failed.Body, failed.Result.Via = rough, "", nil, events.ViaPoll
 	archive := job.Archive{State: job.ArchiveStored, Bucket: "b", Key: "k", Size: 9, SHA256: "s", ContentType: "video/mp4"}
+	const gaveUp = "the answer to the submit was lost, and jo gave the job up; the vendor may have charged for it"
 	gone := job.Archive{State: job.ArchiveFailed, Code: "gone", Message: "404"}
 
 	for _, tc := range []struct {
@@ -121,6 +122,12 @@ func TestWhatMovesWrite(t *testing.T) {
 			func(j *job.Job) {
 				j.State, j.EnqueuedAt, j.RetryAt, j.DueAt, j.Looks = job.Queued, at, time.Time{}, at, 0
 			},
+		},
+		{
+			"give up", "unconfirmed",
+			job.GiveUp{At: rough, By: "jo"},
+			gaveUp, &job.Owed{Type: events.TypeExpired, Stage: job.Unconfirmed, MayBeCharged: true, Message: gaveUp},
+			func(j *job.Job) { j.State, j.SettledAt, j.Reason = job.Expired, at, job.Reason{Message: gaveUp} },
 		},
 		{
 			"cancel", "queued",

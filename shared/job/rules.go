@@ -116,6 +116,8 @@ func (r Rules) Apply(j Job, f Fact) (Job, error) {
 		return r.attach(j, f)
 	case Release:
 		return r.release(j, f)
+	case GiveUp:
+		return r.giveUp(j, f)
 	case Cancel:
 		return r.cancel(j, f)
 	case Stored:
@@ -267,13 +269,18 @@ func (r Rules) deadline(j Job, f Deadline) (Job, error) {
 	case f.At.Before(end):
 		return j, ErrNotDue
 	}
-	owed := Owed{Type: events.TypeExpired, Stage: j.State, MayBeCharged: j.State != Queued, Message: expiry(j.State)}
-	j.Reason = Reason{Message: owed.Message}
-	j = r.settle(j, Expired, f.At, owed.Message, owed)
+	return r.expire(j, f.At, expiry(j.State)), nil
+}
+
+// expire ends the job without a verdict.
+func (r Rules) expire(j Job, at time.Time, message string) Job {
+	owed := Owed{Type: events.TypeExpired, Stage: j.State, MayBeCharged: j.State != Queued, Message: message}
+	j.Reason = Reason{Message: message}
+	j = r.settle(j, Expired, at, message, owed)
 	if j.GenerationID != "" {
 		j.Looks = 0
 	}
-	return j, nil
+	return j
 }
 
 func expiry(s State) string {
@@ -334,6 +341,17 @@ func (r Rules) release(j Job, f Release) (Job, error) {
 	j.DueAt = ms(f.At)
 	j.Looks = 0
 	return r.move(j, Queued, f.At, f.By+" allowed one new submit"), nil
+}
+
+func (r Rules) giveUp(j Job, f GiveUp) (Job, error) {
+	switch j.State {
+	case Unconfirmed:
+		return r.expire(j, f.At, "the answer to the submit was lost, and "+f.By+" gave the job up; the vendor may have charged for it"), nil
+	case Expired:
+		return j, ErrDuplicate
+	case Queued, Submitting, Processing, Completed, Failed, Rejected:
+	}
+	return j, ErrStale
 }
 
 func (r Rules) cancel(j Job, f Cancel) (Job, error) {

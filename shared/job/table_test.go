@@ -74,6 +74,7 @@ attach                          | stale        stale        stale        >proces
 attach another id               | stale        stale        stale        >processing  contradicts  contradicts  contradicts  contradicts  contradicts  contradicts  stale        stale        >processing  >processing  >processing  contradicts  stale
 attach without an id            | foreign      foreign      foreign      foreign      foreign      foreign      foreign      foreign      foreign      foreign      foreign      foreign      foreign      foreign      foreign      foreign      foreign
 release                         | stale        stale        stale        >queued      contradicts  contradicts  contradicts  contradicts  contradicts  contradicts  stale        stale        >queued      >queued      >queued      contradicts  stale
+give up                         | stale        stale        stale        >expired     stale        stale        stale        stale        stale        stale        stale        stale        duplicate    duplicate    duplicate    duplicate    stale
 cancel                          | >rejected    >rejected    stale        stale        stale        stale        stale        stale        stale        stale        stale        duplicate    stale        stale        stale        stale        stale
 stored                          | stale        stale        stale        stale        stale        >completed   >completed   duplicate    >completed   stale        stale        stale        stale        stale        stale        stale        stale
 archive failed                  | stale        stale        stale        stale        stale        >completed   >completed   duplicate    duplicate    stale        stale        stale        stale        stale        stale        stale        stale
@@ -159,6 +160,7 @@ func rows() []row {
 		{"attach another id", fixed(job.Attach{At: soon, GenerationID: other, By: "an operator"})},
 		{"attach without an id", fixed(job.Attach{At: soon, By: "an operator"})},
 		{"release", fixed(job.Release{At: soon, By: "an operator"})},
+		{"give up", fixed(job.GiveUp{At: soon, By: "an operator"})},
 		{"cancel", fixed(job.Cancel{At: soon, By: "an operator"})},
 		{"stored", archive(job.ArchiveStored)},
 		{"archive failed", archive(job.ArchiveFailed)},

@@ -27,6 +27,7 @@ func Draw(t *rapid.T, j job.Job, now time.Time) job.Fact { //nolint:ireturn // a
 		job.Deadline{At: now},
 		job.Attach{At: now, GenerationID: id, By: "jo"},
 		job.Release{At: now, By: "jo"},
+		job.GiveUp{At: now, By: "jo"},
 		job.Cancel{At: now, By: "jo"},
 		job.Stored{At: now, Archive: job.Archive{State: archived, Key: "key"}},
 		job.Republish{At: now},
