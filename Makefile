@@ -1,6 +1,6 @@
 # Everything that a command makes or installs lies in .local, dist and
 # infra/node_modules; `make clean` removes it. Tools are pinned by infra/requirements*.txt,
-# infra/package-lock.json and infra/tools/go.sum, and installed anew when those change.
+# infra/package-lock.json and the go.sum files in infra/tools, and installed anew when those change.
 
 PYTHON ?= python3
 NPM    ?= npm
@@ -14,7 +14,7 @@ stamp    = .installed-$(shell cat $(1) 2>/dev/null | cksum | tr ' ' '-')
 ENGINE_STAMP   := .local/venv/$(call stamp,infra/requirements.txt)
 CFN_LINT_STAMP := .local/cfn-lint/$(call stamp,infra/requirements-lint.txt)
 NODE_STAMP     := infra/node_modules/$(call stamp,infra/package-lock.json)
-LINT_STAMP     := $(BIN)/$(call stamp,infra/tools/go.sum)
+LINT_STAMP     := $(BIN)/$(call stamp,infra/tools/go.sum infra/tools/actionlint/go.sum)
 # As the functions and the CDK app are compiled, so that all share what lies in Go's build cache.
 SHARED  := CGO_ENABLED=0 GOFLAGS="$(shell go env GOFLAGS 2>/dev/null) -trimpath"
 CDK = cd infra && PATH="$(NODEBIN):$$PATH" cdk
@@ -59,8 +59,9 @@ soak: tools ## Run 1,000 prompts under every fault of the vendor, and 100,000 in
 	go test -v -count=1 -timeout 60m -run TestManyPromptsManyFaults ./infra/e2e -prompts 1000
 	go test -v -count=1 -timeout 60m -run TestFault33 ./functions -backlog 100000
 
-lint: $(LINT_STAMP) ## Check the code with golangci-lint
+lint: $(LINT_STAMP) ## Check the code with golangci-lint, and the workflows with actionlint
 	$(SHARED) $(BIN)/golangci-lint run ./...
+	$(BIN)/actionlint -shellcheck= -pyflakes= .github/workflows/*.yml
 
 format: $(LINT_STAMP) ## Format the code
 	$(BIN)/golangci-lint fmt ./...
@@ -115,7 +116,8 @@ $(NODE_STAMP):
 	@touch $@
 
 $(LINT_STAMP): | need-go
-	@echo "building golangci-lint, which takes a minute or two once"
+	@echo "building golangci-lint and actionlint, which takes a minute or two once"
 	@rm -f $(BIN)/.installed-*
-	@go build -C infra/tools -o ../../$(BIN)/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@go build -C infra/tools -o ../../$(BIN)/ tool
+	@go build -C infra/tools/actionlint -o ../../../$(BIN)/ tool
 	@touch $@

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -93,6 +94,31 @@ func TestReadyToRelease(t *testing.T) {
 	refused("1.2.0", "its newest release is 1.1.0", "not committed", "git tag v1.2.0")
 	run("commit", "--quiet", "-a", "-m", "second")
 	refused("1.1.0", "the commit has no tag v1.1.0: check out v1.1.0")
+}
+
+// An action that is named by a tag could change under it. A release is built
+// with the newest patch of the Go version that the project is written for.
+func TestWorkflowsArePinned(t *testing.T) {
+	mod, err := modfile.Parse("go.mod", []byte(read(t, "../../go.mod")), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	release := read(t, "../../.github/workflows/release.yml")
+	if want := `go-version: "` + strings.TrimSuffix(mod.Go.Version, ".0") + `.x"`; !strings.Contains(release, want) {
+		t.Errorf("release.yml lacks %s", want)
+	}
+	uses := regexp.MustCompile(`uses: (\S+)`)
+	pinned := regexp.MustCompile(`^actions/[a-z-]+@[0-9a-f]{40}$`)
+	for _, workflow := range []string{release, read(t, "../../.github/workflows/ci.yml")} {
+		if !strings.Contains(workflow, "- run: .ci/run\n") {
+			t.Errorf("a workflow does not run .ci/run:\n%s", workflow)
+		}
+		for _, match := range uses.FindAllStringSubmatch(workflow, -1) {
+			if !pinned.MatchString(match[1]) {
+				t.Errorf("%s is not pinned to a commit", match[1])
+			}
+		}
+	}
 }
 
 func TestOutsideOfGit(t *testing.T) {
