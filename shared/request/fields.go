@@ -16,14 +16,15 @@ import (
 
 const maxJobIDBytes = 64
 
-// known are the fields of a message, in the order in which they are checked.
-func known() []string {
+// Fields are the names of a message's fields, in the order in which they are
+// checked. Any other goes to the vendor as it is.
+func Fields() []string {
 	return []string{
 		"job_id", "prompt", "model", "aspect_ratio", "duration", "resolution", "failover", "delivery", "metadata",
 	}
 }
 
-func isKnown(name string) bool { return slices.Contains(known(), name) }
+func isKnown(name string) bool { return slices.Contains(Fields(), name) }
 
 // decode checks every field of a message; the first that is wrong is told.
 func decode(members map[string]jsontext.Value) (events.Request, *Invalid) {
@@ -77,7 +78,7 @@ func (d *decoder) names() {
 		if strings.EqualFold(name, "webhook_url") {
 			d.fail(name, "is ours to set: leave it out, the result comes as an event")
 		}
-		for _, right := range known() {
+		for _, right := range Fields() {
 			if name != right && strings.EqualFold(name, right) {
 				d.fail(name, "is not %[1]s, names are case-sensitive: write %[1]s", right)
 			}

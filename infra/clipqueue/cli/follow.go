@@ -20,6 +20,8 @@ const (
 	looksPerSecond = 500
 	// plainEvery is how often progress is told without a terminal.
 	plainEvery = 15 * time.Second
+	// hintEvery is how often it is looked whether something holds all prompts up.
+	hintEvery = 2 * time.Minute
 )
 
 // following is a run of submit --wait.
@@ -29,35 +31,58 @@ type following struct {
 	total  int
 	open   map[string]string // job_id: hash of its payload
 	counts map[string]int
-	credit int64
-	taken  []string // jobs that another payload has
+	known  known // before they were sent
+	hinted time.Time
+	show   *meter
+	// credits are those of all jobs, fresh those of the new ones.
+	credits, fresh int64
 }
 
-// follow waits until each job has its verdict, and tells of all.
-func (r *root) follow(ctx context.Context, s *Services, rows []prompts.Row) error {
-	f := &following{root: r, began: r.app.Now(), open: map[string]string{}, counts: map[string]int{}}
+// follow waits until each job has its verdict, and tells of all. k are the jobs
+// that were known before.
+func (r *root) follow(ctx context.Context, s *Services, rows []prompts.Row, k known) error {
+	now := r.app.Now()
+	f := &following{root: r, began: now, hinted: now, open: map[string]string{}, counts: map[string]int{}, known: k}
 	for _, row := range rows {
 		f.open[row.JobID] = row.Hash
 	}
 	f.total = len(f.open)
-	show := f.progress()
-	defer show.end()
+	f.show = f.progress()
+	defer f.show.end()
 	for {
 		if err := f.look(ctx, s); err != nil {
-			show.end()
+			f.show.end()
 			return err
 		}
-		show.at(f)
+		f.show.at(f)
 		if len(f.open) == 0 {
-			show.end()
+			f.show.end()
 			return f.summary()
 		}
+		f.hint(ctx, s)
 		pause := max(lookEvery, time.Duration(len(f.open))*time.Second/looksPerSecond)
 		if err := r.app.Pause(ctx, pause); err != nil {
-			show.end()
-			r.note("%d are still open; they go on without this command: clipqueue list", len(f.open))
+			f.show.end()
+			r.note("still open: %s. They go on without this command: clipqueue list", plural(len(f.open), "job"))
 			return err
 		}
+	}
+}
+
+// hint says now and then what holds the open jobs up.
+func (f *following) hint(ctx context.Context, s *Services) {
+	if now := f.app.Now(); now.Sub(f.hinted) >= hintEvery {
+		f.hinted = now
+		if why := standstill(ctx, s); why != "" {
+			f.tell("%s", why)
+		}
+	}
+}
+
+// tell writes a line beside the output, above the bar where there is one.
+func (f *following) tell(format string, args ...any) {
+	if !f.show.log(format, args...) {
+		f.note(format, args...)
 	}
 }
 
@@ -88,19 +113,21 @@ func (f *following) look(ctx context.Context, s *Services) error {
 func (f *following) verdict(j job.Job, other bool) error {
 	if other {
 		f.counts["rejected"]++
-		f.taken = append(f.taken, j.ID)
-		f.note("%s: its job_id is taken by a job with another content: it was not submitted", j.ID)
+		f.tell("%s: its job_id is taken by a job with another content: it was not submitted", j.ID)
 		return nil
 	}
 	f.counts[string(j.State)]++
 	if c := story.Credits(j); c != nil {
-		f.credit += *c
+		f.credits += *c
+		if _, known := f.known[j.ID]; !known {
+			f.fresh += *c
+		}
 	}
 	if f.json() {
 		return f.print(viewOf(j))
 	}
 	if j.State != job.Completed {
-		f.note("%s  %s  %s", j.ID, f.state(j.State), short(remark(j), 100))
+		f.tell("%s  %s  %s", j.ID, f.state(j.State), short(remark(j), 100))
 	}
 	return nil
 }
@@ -114,12 +141,20 @@ func (f *following) summary() error {
 			}
 		}
 		t.Render()
-		f.say("%d credits, %s", f.credit, story.Span(f.app.Now().Sub(f.began)))
+		f.say("%s, %s", f.paid(), story.Span(f.app.Now().Sub(f.began)))
 	}
 	if n := f.total - f.counts[string(job.Completed)]; n > 0 {
 		return &failure{fmt.Sprintf("%d of %d did not complete", n, f.total), nil}
 	}
 	return nil
+}
+
+// paid says what the jobs cost, and what of it these prompts were paid for.
+func (f *following) paid() string {
+	if len(f.known) == 0 {
+		return plural(int(f.credits), "credit")
+	}
+	return fmt.Sprintf("%s for the new ones, %d in all", plural(int(f.fresh), "credit"), f.credits)
 }
 
 // meter shows how far it is: a bar on a terminal, a line now and then elsewhere.
@@ -156,8 +191,17 @@ func (m *meter) at(f *following) {
 	}
 	if now := f.app.Now(); now.Sub(m.told) >= plainEvery && len(f.open) > 0 {
 		m.told = now
-		f.note("%d of %d have their verdict after %s", done, f.total, story.Span(now.Sub(f.began)))
+		f.note("%d of %d ended after %s", done, f.total, story.Span(now.Sub(f.began)))
 	}
+}
+
+// log writes a line above the bar, and says whether there is one.
+func (m *meter) log(format string, args ...any) bool {
+	if m.writer == nil || m.stopped.Load() {
+		return false
+	}
+	m.writer.Log(format, args...)
+	return true
 }
 
 // end takes the bar off the screen.

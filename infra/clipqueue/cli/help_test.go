@@ -22,6 +22,7 @@ func TestOutputIsDocumented(t *testing.T) {
 	for _, printed := range []any{
 		jobView{},
 		sentView{},
+		wrongView{},
 		retryView{},
 		report.Summary{},
 		finding{},

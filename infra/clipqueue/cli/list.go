@@ -42,11 +42,15 @@ func (f *filter) flags(flags *pflag.FlagSet, limit, read int) {
 
 // completeStates offers the states to the shell.
 func completeStates(c *cobra.Command) {
+	must(c.RegisterFlagCompletionFunc("state", cobra.FixedCompletions(stateNames(), cobra.ShellCompDirectiveNoFileComp)))
+}
+
+func stateNames() []string {
 	var names []string
 	for _, s := range job.States() {
 		names = append(names, string(s))
 	}
-	must(c.RegisterFlagCompletionFunc("state", cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp)))
+	return names
 }
 
 // search is a filter that has been checked.
@@ -74,7 +78,7 @@ func (f filter) check(now time.Time) (search, error) {
 	}
 	for _, state := range f.states {
 		if !slices.Contains(job.States(), job.State(state)) {
-			return s, usage("--state: there is no state %q: there are %v", state, job.States())
+			return s, usage("--state: there is no state %q: there are %s", state, strings.Join(stateNames(), ", "))
 		}
 	}
 	for _, pair := range f.meta {

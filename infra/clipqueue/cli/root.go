@@ -51,7 +51,7 @@ func (r *root) command() *cobra.Command {
 		PersistentPreRunE: r.check,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usage("there is no command %q", args[0])
+				return noCommand(c, args[0])
 			}
 			return c.Help()
 		},
@@ -63,9 +63,7 @@ func (r *root) command() *cobra.Command {
 	flags.StringVar(&r.profile, "profile", "", "AWS profile (default $AWS_PROFILE)")
 	flags.StringVar(&r.region, "region", "", "AWS region (default $AWS_REGION, or the profile's)")
 	flags.StringVarP(&r.format, "output", "o", "", `"table" for people, "json" for programs, one object a line (default $CLIPQUEUE_OUTPUT, or "table")`)
-	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
-		return usage("%v", err)
-	})
+	c.SetFlagErrorFunc(flagError)
 	must(c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp)))
 	c.AddGroup(&cobra.Group{ID: groupJobs, Title: "Jobs:"}, &cobra.Group{ID: groupBundle, Title: "The bundle:"}, &cobra.Group{ID: groupTry, Title: "Trying things out:"})
 	for group, commands := range map[string][]*cobra.Command{
@@ -85,6 +83,7 @@ func (r *root) command() *cobra.Command {
 		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: helpExitCodes},
 		&cobra.Command{Use: "deployment", Short: "How a deployment is found", Long: helpDeployment},
 	)
+	plainly(c)
 	return c
 }
 

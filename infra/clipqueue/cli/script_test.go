@@ -165,6 +165,8 @@ func set(ts *testscript.TestScript, _ bool, args []string) {
 		s.finalFails = n
 	case "webhook":
 		s.webhook = n
+	case "opens-in":
+		s.opensAt = s.clock().Add(time.Duration(n) * time.Second)
 	case "skew":
 		s.skew = time.Duration(n) * time.Second
 	case "alarm":

@@ -22,7 +22,7 @@ import (
 type submitFlags struct {
 	file, batch          string
 	check, skipInvalid   bool
-	wait                 bool
+	wait, dry            bool
 	jobID, model, ratio  string
 	resolution, delivery string
 	duration             int
@@ -43,11 +43,17 @@ A file has JSON lines, each a queue message, or is CSV: its header names the fie
 goes into the metadata (as text), empty cells are left out, other columns go to the vendor.
 
 A row without job_id gets one made of its content. So a file can be sent again, after an error or
-a correction, and no video is made or paid for twice. To make the same videos anew, give another
---batch. A single PROMPT without --job-id is a new job each time.`,
+a correction, and no video is made or paid for twice. Any cell that is changed makes another job,
+a space too; a row that occurs twice in a file is two jobs. To make the same videos anew, give
+another --batch. A single PROMPT without --job-id is a new job each time.
+
+The job_ids are looked up before anything is sent, to tell new jobs from known ones; that costs one
+read each, about 1 US cent for 100,000. A known job that failed is not made again: see retry. A
+prompt that still waits on the queue has no record, and counts as new; it is not paid twice either.`,
 		Example: example(
 			`clipqueue submit "A lighthouse at dusk" --duration 5 --meta order=1042 --wait`,
 			"clipqueue submit -f prompts.csv --check",
+			"clipqueue submit -f prompts.csv --dry-run",
 			"clipqueue submit -f prompts.jsonl --wait",
 			"generate-prompts | clipqueue submit -f - -o json",
 		),
@@ -56,19 +62,22 @@ a correction, and no video is made or paid for twice. To make the same videos an
 	flags := c.Flags()
 	flags.StringVarP(&f.file, "file", "f", "", `file of prompts, JSON lines or CSV; "-" is standard input`)
 	flags.BoolVar(&f.check, "check", false, "only check; needs no deployment")
+	flags.BoolVar(&f.dry, "dry-run", false, "check, look the jobs up, and send nothing")
 	flags.BoolVar(&f.skipInvalid, "skip-invalid", false, "send the rows of a file that are right, whatever the others are")
 	flags.StringVar(&f.batch, "batch", prompts.DefaultBatch, "begins the job_id of rows that have none; another one makes new jobs")
 	flags.BoolVarP(&f.wait, "wait", "w", false, "follow the jobs to their verdicts; exits 1 if one did not complete")
 	flags.StringVar(&f.jobID, "job-id", "", "the prompt's own key: sent again, it is the same job")
 	flags.StringVar(&f.model, "model", "", "the vendor's model")
 	flags.StringVar(&f.ratio, "aspect-ratio", "", "such as 16:9")
-	flags.IntVar(&f.duration, "duration", 0, "seconds")
+	flags.IntVar(&f.duration, "duration", 0, "length of the video in `seconds`")
 	flags.StringVar(&f.resolution, "resolution", "", "such as 1080p")
 	flags.BoolVar(&f.failover, "failover", false, "let the vendor use another provider; =false forbids it")
 	flags.StringVar(&f.delivery, "delivery", "", "webhook or poll")
 	flags.StringArrayVar(&f.metadata, "meta", nil, "metadata, handed back in every event: key=text; may be repeated")
 	flags.StringArrayVar(&f.set, "set", nil, "a field that only the vendor knows: name=JSON; may be repeated")
 	f.changed = flags.Changed
+	c.MarkFlagsMutuallyExclusive("check", "dry-run")
+	c.MarkFlagsMutuallyExclusive("dry-run", "wait")
 	must(c.RegisterFlagCompletionFunc("delivery", cobra.FixedCompletions([]string{"webhook", "poll"}, cobra.ShellCompDirectiveNoFileComp)))
 	c.RunE = unconnected(func(ctx context.Context, args []string) error { return r.submit(ctx, args, f) })
 	return c
@@ -77,39 +86,49 @@ a correction, and no video is made or paid for twice. To make the same videos an
 var batchName = regexp.MustCompile(fmt.Sprintf(`^[A-Za-z0-9_-]{1,%d}$`, prompts.MaxBatch))
 
 func (r *root) submit(ctx context.Context, args []string, f submitFlags) error {
-	rows, err := r.rows(args, f)
+	read, err := r.rows(args, f)
 	if err != nil {
 		return err
 	}
-	n, bad, err := r.checkRows(rows)
+	n, bad, err := r.checkRows(read)
 	if err != nil {
 		return err
 	}
 	switch {
+	case f.check && bad > 0:
+		return &failure{fmt.Sprintf("wrong: %s of %d", plural(bad, "row"), n+bad), nil}
 	case bad > 0 && !f.skipInvalid:
-		return &failure{fmt.Sprintf("%s of %d cannot be sent: nothing was sent. Correct it, or send the others with --skip-invalid", plural(bad, "row"), n+bad), nil}
+		return &failure{fmt.Sprintf("wrong: %s of %d: nothing was sent. Correct them, or send the others with --skip-invalid", plural(bad, "row"), n+bad), nil}
 	case n == 0:
 		return &failure{"no row can be sent", nil}
 	case f.check:
 		r.note("%s in order", plural(n, "prompt"))
-		if bad > 0 {
-			return &failure{plural(bad, "row") + " cannot be sent", nil}
-		}
 		return nil
 	}
 	s, err := r.app.Connect(ctx, r.target())
 	if err != nil {
 		return err
 	}
-	err = r.send(ctx, s, rows, n, f.wait)
+	known, err := r.lookUpRows(ctx, s, read(nil))
+	if err != nil {
+		return err
+	}
+	if f.dry {
+		err = r.rehearse(read(nil), known)
+	} else {
+		err = r.send(ctx, s, read(nil), n, known, f.wait)
+	}
 	if err == nil && bad > 0 {
-		return &failure{plural(bad, "row") + " could not be sent", nil}
+		return &failure{fmt.Sprintf("left out, since wrong: %s of %d", plural(bad, "row"), n+bad), nil}
 	}
 	return err
 }
 
-// rows are what is to be sent; they can be gone through more than once.
-func (r *root) rows(args []string, f submitFlags) (iter.Seq2[prompts.Row, error], error) {
+// source reads the rows, from the beginning each time.
+type source func(mind prompts.Minder) iter.Seq2[prompts.Row, error]
+
+// rows are what is to be sent.
+func (r *root) rows(args []string, f submitFlags) (source, error) {
 	single := []string{"job-id", "model", "aspect-ratio", "duration", "resolution", "failover", "delivery", "meta", "set"}
 	switch {
 	case len(args) == 0 && f.file == "":
@@ -118,7 +137,9 @@ func (r *root) rows(args []string, f submitFlags) (iter.Seq2[prompts.Row, error]
 		return nil, usage("say a PROMPT or a file, not both")
 	case len(args) > 0:
 		row, err := f.single(args[0], r.app.NewID)
-		return func(yield func(prompts.Row, error) bool) { yield(row, nil) }, err
+		return func(prompts.Minder) iter.Seq2[prompts.Row, error] {
+			return func(yield func(prompts.Row, error) bool) { yield(row, nil) }
+		}, err
 	}
 	for _, name := range single {
 		if f.changed(name) {
@@ -132,14 +153,16 @@ func (r *root) rows(args []string, f submitFlags) (iter.Seq2[prompts.Row, error]
 	if err != nil {
 		return nil, err
 	}
-	return func(yield func(prompts.Row, error) bool) {
-		if _, err := file.Seek(0, io.SeekStart); err != nil {
-			yield(prompts.Row{}, err)
-			return
-		}
-		for row, err := range prompts.Read(file, f.batch) {
-			if !yield(row, err) {
+	return func(mind prompts.Minder) iter.Seq2[prompts.Row, error] {
+		return func(yield func(prompts.Row, error) bool) {
+			if _, err := file.Seek(0, io.SeekStart); err != nil {
+				yield(prompts.Row{}, err)
 				return
+			}
+			for row, err := range prompts.Read(file, f.batch, mind) {
+				if !yield(row, err) {
+					return
+				}
 			}
 		}
 	}, nil
@@ -223,11 +246,24 @@ func pairs(flag string, list []string) (map[string]string, error) {
 	return values, nil
 }
 
-// shownProblems is how many wrong rows are told one by one.
+// shownProblems is how many wrong rows, or others to mind, are told one by one.
 const shownProblems = 20
 
-// checkRows goes through all rows and tells what is wrong.
-func (r *root) checkRows(rows iter.Seq2[prompts.Row, error]) (n, bad int, err error) {
+// wrongView is a row that cannot be sent, as JSON.
+type wrongView struct {
+	Line  int    `json:"line"`
+	JobID string `json:"job_id,omitempty"`
+	Error string `json:"error"`
+}
+
+// checkRows goes through all rows and tells what is wrong, and what to mind.
+func (r *root) checkRows(read source) (n, bad int, err error) {
+	minded := 0
+	rows := read(func(remark string) {
+		if minded++; minded <= shownProblems {
+			r.note("mind: %s", remark)
+		}
+	})
 	for _, err := range rows {
 		problem, one := errors.AsType[*prompts.Problem](err)
 		switch {
@@ -236,13 +272,28 @@ func (r *root) checkRows(rows iter.Seq2[prompts.Row, error]) (n, bad int, err er
 		case !one:
 			return n, bad, err
 		default:
-			if bad++; bad <= shownProblems {
-				r.note("%v", problem)
+			bad++
+			if err := r.wrong(problem, bad); err != nil {
+				return n, bad, err
 			}
 		}
 	}
-	if bad > shownProblems {
-		r.note("… and %d more", bad-shownProblems)
+	if bad > shownProblems && !r.json() {
+		r.note("… and %s more that are wrong", plural(bad-shownProblems, "row"))
+	}
+	if minded > shownProblems {
+		r.note("… and %d more to mind", minded-shownProblems)
 	}
 	return n, bad, nil
+}
+
+// wrong tells of the nth row that cannot be sent.
+func (r *root) wrong(p *prompts.Problem, nth int) error {
+	if r.json() {
+		return r.print(wrongView{p.Line, p.JobID, p.What})
+	}
+	if nth <= shownProblems {
+		r.note("%v", p)
+	}
+	return nil
 }

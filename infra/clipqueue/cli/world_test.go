@@ -44,6 +44,7 @@ type world struct {
 	failSends   int // that many messages are refused for a moment
 	finalFails  int // that many are refused for good
 	open        bool
+	opensAt     time.Time // when someone resumes a paused feed
 	keys        []keyVersion
 	generations map[string]creativeai.Generation
 	asked       []string
@@ -93,6 +94,7 @@ func (w *world) clock() time.Time {
 func (w *world) pause(ctx context.Context, d time.Duration) error {
 	w.mu.Lock()
 	w.now = w.now.Add(d)
+	w.open = w.open || !w.opensAt.IsZero() && w.now.After(w.opensAt)
 	w.mu.Unlock()
 	w.work(ctx)
 	return ctx.Err()

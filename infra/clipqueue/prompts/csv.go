@@ -18,12 +18,12 @@ const metadataColumn = "metadata."
 
 // csvRows reads a message a row. The header names the fields: metadata.NAME
 // goes into the metadata, as text, and an empty cell is left out.
-func csvRows(r *bufio.Reader) iter.Seq2[raw, error] {
+func csvRows(r *bufio.Reader, mind Minder) iter.Seq2[raw, error] {
 	return func(yield func(raw, error) bool) {
 		rows := csv.NewReader(r)
 		header, err := rows.Read()
 		if err == nil {
-			err = checkHeader(header)
+			err = checkHeader(header, mind)
 		}
 		if err != nil {
 			yield(raw{}, fmt.Errorf("the header of the CSV: %w", err))
@@ -45,7 +45,7 @@ func csvRows(r *bufio.Reader) iter.Seq2[raw, error] {
 func csvRow(rows *csv.Reader, header, cells []string, err error) (raw, error) {
 	if errors.Is(err, csv.ErrFieldCount) {
 		line, _ := rows.FieldPos(0)
-		return raw{}, &Problem{Line: line, What: fmt.Sprintf(
+		return raw{}, &Problem{Place: cellsPlace(line, header, cells), What: fmt.Sprintf(
 			"it has %d cells where the header has %d: put cells that hold a comma in double quotes", len(cells), len(header))}
 	}
 	if err != nil {
@@ -54,35 +54,23 @@ func csvRow(rows *csv.Reader, header, cells []string, err error) (raw, error) {
 	line, _ := rows.FieldPos(0)
 	body, err := message(header, cells)
 	if err != nil {
-		return raw{}, &Problem{Line: line, What: err.Error()}
+		return raw{}, &Problem{Place: cellsPlace(line, header, cells), What: err.Error()}
 	}
 	return raw{line: line, body: body}, nil
 }
 
-var errNoPromptColumn = errors.New(`no column is called "prompt": the first line names the fields, such as job_id,prompt,duration,metadata.order`)
-
-func checkHeader(header []string) error {
-	seen := map[string]bool{}
-	for i, name := range header {
-		name = strings.TrimSpace(name)
-		header[i] = name
-		switch {
-		case name == "" || name == metadataColumn:
-			return fmt.Errorf("column %d has no name", i+1)
-		case seen[name]:
-			return fmt.Errorf("two columns are called %q", name)
-		}
-		seen[name] = true
-	}
-	for name := range seen {
-		if strings.HasPrefix(name, metadataColumn) && seen["metadata"] {
-			return fmt.Errorf(`there is a column "metadata" and one %q: use one of the two ways`, name)
+// cellsPlace names a row that is no message, by the cells that it has.
+func cellsPlace(line int, header, cells []string) Place {
+	p := Place{Line: line}
+	for i, name := range header[:min(len(header), len(cells))] {
+		switch name {
+		case "job_id":
+			p.JobID = Beginning(cells[i], promptShown)
+		case "prompt":
+			p.Prompt = cells[i]
 		}
 	}
-	if !seen["prompt"] {
-		return errNoPromptColumn
-	}
-	return nil
+	return p
 }
 
 // message is the queue message of a row.

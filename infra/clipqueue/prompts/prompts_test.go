@@ -15,7 +15,7 @@ import (
 // read gives the rows, and what was said of the others.
 func read(t *testing.T, text string) (rows []prompts.Row, problems []string) {
 	t.Helper()
-	for row, err := range prompts.Read(strings.NewReader(text), prompts.DefaultBatch) {
+	for row, err := range prompts.Read(strings.NewReader(text), prompts.DefaultBatch, nil) {
 		if err != nil {
 			problems = append(problems, err.Error())
 			continue
@@ -88,18 +88,21 @@ func TestProblems(t *testing.T) {
 		"empty":               {" \n", 0, []string{"there is nothing in it"}},
 		"array":               {`[{"prompt":"a"}]`, 0, []string{"jq -c"}},
 		"no JSON":             {"{\"prompt\":\"a\"}\nfox\n{\"prompt\":\"b\"}", 2, []string{"line 2: not valid JSON"}},
-		"wrong type":          {`{"prompt":"a","duration":"5s"}`, 0, []string{"line 1: duration is a string"}},
-		"webhook_url":         {`{"prompt":"a","webhook_url":"https://x"}`, 0, []string{"line 1: webhook_url is ours"}},
-		"id twice":            {"{\"job_id\":\"a\",\"prompt\":\"a\"}\n{\"job_id\":\"a\",\"prompt\":\"b\"}", 1, []string{"line 2: job_id a is that of line 1"}},
+		"wrong type":          {`{"prompt":"a","duration":"5s"}`, 0, []string{`line 1 ("a"): duration is a string`}},
+		"webhook_url":         {`{"prompt":"a","webhook_url":"https://x"}`, 0, []string{`line 1 ("a"): webhook_url is ours`}},
+		"id twice":            {"{\"job_id\":\"a\",\"prompt\":\"a\"}\n{\"job_id\":\"a\",\"prompt\":\"b\"}", 1, []string{`line 2 ("b", job_id a): job_id a is that of line 1`}},
 		"id twice, the same":  {"{\"job_id\":\"a\",\"prompt\":\"a\"}\n{\"prompt\":\"a\",\"job_id\":\"a\"}", 2, nil},
 		"no prompt column":    {"text\na\n", 0, []string{`no column is called "prompt"`}},
+		"a misspelt prompt":   {"promt,model\na,\n", 0, []string{`is it "promt"?`}},
+		"case of a column":    {"prompt,Model\na,auto\n", 0, []string{`column "Model": names are case-sensitive: write model`}},
+		"a column of ours":    {"prompt,webhook_url\na,https://x\n", 0, []string{`column "webhook_url" is ours to set`}},
 		"column twice":        {"prompt,prompt\na,b\n", 0, []string{`two columns are called "prompt"`}},
 		"nameless column":     {"prompt,\na,b\n", 0, []string{"column 2 has no name"}},
 		"two ways":            {"prompt,metadata,metadata.a\na,,\n", 0, []string{"use one of the two ways"}},
-		"too few cells":       {"prompt,model\na\nb,auto\n", 1, []string{"line 2: it has 1 cells where the header has 2"}},
+		"too few cells":       {"prompt,model\nb\na,auto\n", 1, []string{`line 2 ("b"): it has 1 cells where the header has 2`}},
 		"blank prompt":        {"prompt,model\n ,auto\n", 0, []string{"line 2: prompt is missing"}},
-		"duration of a CSV":   {"prompt,duration\na,5s\n", 0, []string{"line 2: duration is a string"}},
-		"not UTF-8":           {"prompt\n\xff\xfe\n", 0, []string{"line 2: prompt"}},
+		"duration of a CSV":   {"prompt,duration\na,5s\n", 0, []string{`line 2 ("a"): duration is a string`}},
+		"not UTF-8":           {"prompt\n\xff\xfe\n", 0, []string{`line 2 ("\xff\xfe"): prompt`}},
 		"a quote that is off": {"prompt\n\"a\"b\n", 0, []string{"line 2"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -111,6 +114,46 @@ func TestProblems(t *testing.T) {
 			for i, want := range tc.want {
 				if !strings.Contains(problems[i], want) {
 					t.Errorf("%q, want %q in it", problems[i], want)
+				}
+			}
+		})
+	}
+}
+
+// TestRemarks: what can be sent, and may not be meant.
+func TestRemarks(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		text string
+		want []string
+	}{
+		"nothing":            {"job_id,prompt,metadata.sku,metadata.Prompt\na,A,7,x\nb,A,8,x\n", nil},
+		"a column":           {"prompt,sku\nA,7\n", []string{`column "sku" is none of ours and goes to the vendor as it is: for metadata write metadata.sku`}},
+		"a column like ours": {"prompt,aspectratio\nA,7\n", []string{`is it aspect_ratio? If not, for metadata write metadata.aspectratio`}},
+		"a misspelt column":  {"prompt,durration\nA,7\n", []string{`is it duration?`}},
+		"like metadata":      {"prompt,metadata_sku\nA,7\n", []string{`is it metadata.sku?`}},
+		"white space":        {"prompt\nA\n\" A\"\n", []string{`line 3 ("A"): the prompt begins or ends with white space, which makes it another job`}},
+		"the same twice":     {"prompt\nA\nB\nA\n", []string{`line 4 ("A"): the same as line 2, and a job of its own`}},
+		"the same job_id":    {"{\"job_id\":\"a\",\"prompt\":\"A\"}\n{\"prompt\":\"A\",\"job_id\":\"a\"}", []string{`line 2 ("A", job_id a): line 1 again, its job_id too: it is one job`}},
+		"a long prompt, thrice": {"prompt\n" + strings.Repeat(strings.Repeat("word ", 20)+"\n", 3), []string{
+			`line 2 ("word word word word word word word word…"): the prompt begins or ends`,
+			`line 3 ("word word word word word word word word…"): the same as line 2`, `line 3`, `line 4 ("word word word word word word word word…"): the same as line 2`, `line 4`,
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var remarks []string
+			for _, err := range prompts.Read(strings.NewReader(tc.text), "b", func(remark string) { remarks = append(remarks, remark) }) {
+				if err != nil {
+					t.Error(err)
+				}
+			}
+			if len(remarks) != len(tc.want) {
+				t.Fatalf("%q, want %q", remarks, tc.want)
+			}
+			for i, want := range tc.want {
+				if !strings.Contains(remarks[i], want) {
+					t.Errorf("%q, want %q in it", remarks[i], want)
 				}
 			}
 		})
@@ -148,7 +191,7 @@ func TestDerivedIDs(t *testing.T) {
 			t.Errorf("the message of %s: %v", row.JobID, err)
 		}
 	}
-	for row, err := range prompts.Read(strings.NewReader(file), strings.Repeat("b", prompts.MaxBatch)) {
+	for row, err := range prompts.Read(strings.NewReader(file), strings.Repeat("b", prompts.MaxBatch), nil) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -175,7 +218,7 @@ func TestAReadError(t *testing.T) {
 	for _, text := range []string{"{\"prompt\":\"a\"}\n", "prompt\na\n"} {
 		var last error
 		n := 0
-		for _, err := range prompts.Read(brokenReader{strings.NewReader(text)}, "b") {
+		for _, err := range prompts.Read(brokenReader{strings.NewReader(text)}, "b", nil) {
 			last = err
 			n++
 		}
