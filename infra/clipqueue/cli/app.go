@@ -62,7 +62,7 @@ type keyWriter interface {
 
 type listener interface {
 	Subscribe(ctx context.Context, name string, types []events.DetailType) (url string, err error)
-	Unsubscribe(ctx context.Context, name string) error
+	Unsubscribe(ctx context.Context, name string) (existed bool, err error)
 }
 
 type emitter interface {
@@ -89,6 +89,7 @@ type health interface {
 type feed interface {
 	FeedState(ctx context.Context) (string, error)
 	SetFeed(ctx context.Context, open bool) error
+	InHand(ctx context.Context) (deployment.InHand, error)
 }
 
 // Services are a deployment, as far as the commands need it.

@@ -20,8 +20,9 @@ func (r *root) emitCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "emit KIND",
 		Short: "Put a sample event on the bus, to try a consumer",
-		Long: `Put a sample event on the bus. Its detail.metadata has "sample": true, by which a consumer tells it
-from a real one; no job and no video belongs to it.
+		Long: `Put a sample event on the bus of the deployment: every consumer whose rule fits it gets it, those in
+use too. Its detail.metadata has "sample": true, by which a consumer tells it from a real one; no
+job and no video belongs to it.
 
 With archiving on, a sample "completed" reaches the archive too, which passes it over: it knows no
 such job.`,
@@ -99,6 +100,7 @@ func (r *root) emit(ctx context.Context, s *Services, t events.DetailType, detai
 	if err := jsonv2.Unmarshal(detail, &e); err != nil {
 		return fmt.Errorf("read the sample: %w", err)
 	}
+	r.note(`every consumer on %s whose rule fits gets it; "sample": true in its metadata marks it`, s.Outputs.EventBusName)
 	if r.json() {
 		return r.print(emittedView{e.Metadata.EventID, e.Metadata.JobID, t})
 	}

@@ -73,6 +73,9 @@ func (f filter) check(now time.Time) (search, error) {
 	} else {
 		s.until = now.Add(time.Minute) // another machine's clock may be ahead
 	}
+	if s.since.After(now) {
+		return s, usage("--since %s lies in the future", f.since)
+	}
 	if !s.until.After(s.since) {
 		return s, usage("--until %s is not after --since %s", s.until.Format(time.RFC3339), s.since.Format(time.RFC3339))
 	}
@@ -96,15 +99,24 @@ func (f filter) check(now time.Time) (search, error) {
 
 var errMoment = errors.New("write an age such as 90m, 12h or 7d, or a time such as 2026-11-25 or 2026-11-25T15:04:05Z")
 
-// moment reads an age, or a time in UTC.
-func moment(text string, now time.Time) (time.Time, error) {
+// age reads how long ago something was.
+func age(text string) (time.Duration, error) {
 	if days, ok := strings.CutSuffix(text, "d"); ok {
 		if n, err := strconv.ParseUint(days, 10, 16); err == nil {
-			return now.Add(-time.Duration(n) * 24 * time.Hour), nil
+			return time.Duration(n) * 24 * time.Hour, nil
 		}
 	}
-	if age, err := time.ParseDuration(text); err == nil && age >= 0 {
-		return now.Add(-age), nil
+	d, err := time.ParseDuration(text)
+	if err == nil && d < 0 {
+		err = errMoment
+	}
+	return d, err
+}
+
+// moment reads an age, or a time in UTC.
+func moment(text string, now time.Time) (time.Time, error) {
+	if d, err := age(text); err == nil {
+		return now.Add(-d), nil
 	}
 	for _, layout := range []string{time.RFC3339Nano, time.DateOnly, "2006-01-02T15:04", "2006-01-02 15:04:05"} {
 		if at, err := time.Parse(layout, text); err == nil {
@@ -112,6 +124,19 @@ func moment(text string, now time.Time) (time.Time, error) {
 		}
 	}
 	return time.Time{}, fmt.Errorf("%q: %w", text, errMoment)
+}
+
+// window says in words which time is searched, and the flags that say so.
+func (s search) window() string {
+	const layout = "2006-01-02 15:04:05 UTC"
+	flags := "--since " + s.filter.since
+	if s.filter.until != "" {
+		return fmt.Sprintf("from %s to %s (%s --until %s)", s.since.UTC().Format(layout), s.until.UTC().Format(layout), flags, s.filter.until)
+	}
+	if _, err := age(s.filter.since); err == nil {
+		return fmt.Sprintf("in the last %s (%s)", s.filter.since, flags)
+	}
+	return fmt.Sprintf("since %s (%s)", s.since.UTC().Format(layout), flags)
 }
 
 // matches says whether a job is meant.
@@ -206,6 +231,7 @@ func (s search) each(ctx context.Context, l lists, do func(job.Job) error) (foun
 
 func (r *root) listCommand() *cobra.Command {
 	var f filter
+	var videos bool
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "List jobs, the newest first",
@@ -213,37 +239,44 @@ func (r *root) listCommand() *cobra.Command {
 
 It reads the index of creation times, and the records of the time asked for until it has found
 --limit of them or read --read; it then says where to go on. It never scans the table. Records are
-read at half price, and may be a second old.`,
+read at half price, and may be a second old.
+
+--videos shows where the videos lie instead: in your bucket, or at the vendor's link, which may not
+live long.`,
 		Example: example(
 			"clipqueue list",
 			"clipqueue list --state failed,expired --since 7d",
 			"clipqueue list --meta customer=c-7 --model kling-v3 --limit 100",
+			"clipqueue list --videos --since 7d",
 			"clipqueue list --since 2026-11-25 --until 2026-11-26 -o json | jq -r .job_id",
 		),
 		Args: cobra.NoArgs,
-		RunE: r.connected(func(ctx context.Context, s *Services, _ []string) error { return r.list(ctx, s, f) }),
+		RunE: r.connected(func(ctx context.Context, s *Services, _ []string) error { return r.list(ctx, s, f, videos) }),
 	}
 	f.flags(c.Flags(), 50, 5000)
+	c.Flags().BoolVar(&videos, "videos", false, "only completed jobs, each with the place of its video")
 	completeStates(c)
 	return c
 }
 
-func (r *root) list(ctx context.Context, s *Services, f filter) error {
-	now := r.app.Now()
-	query, err := f.check(now)
+func (r *root) list(ctx context.Context, s *Services, f filter, videos bool) error {
+	if videos && len(f.states) > 0 {
+		return usage("--videos shows completed jobs: leave --state out")
+	}
+	t, row := r.table("job", "state", "created", "took", "model", "credits", "what"), r.jobRow
+	if videos {
+		f.states = []string{string(job.Completed)}
+		t, row = r.table("job", "video", "which is"), videoRow
+	}
+	query, err := f.check(r.app.Now())
 	if err != nil {
 		return err
 	}
-	t := r.table("job", "state", "created", "took", "model", "credits", "what")
 	result, err := query.each(ctx, s.Lists, func(j job.Job) error {
 		if r.json() {
 			return r.print(viewOf(j))
 		}
-		took := ""
-		if !j.SettledAt.IsZero() {
-			took = story.Span(j.SettledAt.Sub(j.EnqueuedAt))
-		}
-		t.AppendRow([]any{j.ID, r.state(j.State), story.Distance(j.CreatedAt, now), took, viewOf(j).shownModel(), number(story.Credits(j)), short(remark(j), 60)})
+		t.AppendRow(row(j))
 		return nil
 	})
 	if !r.json() && t.Length() > 0 {
@@ -252,11 +285,38 @@ func (r *root) list(ctx context.Context, s *Services, f filter) error {
 	if err != nil {
 		return err
 	}
-	r.note("%s of %s read", plural(result.jobs, "job"), plural(result.read, "record"))
+	r.note("%s created %s, of %s read", plural(result.jobs, "job"), query.window(), plural(result.read, "record"))
 	if !result.next.IsZero() {
 		r.note("there may be more: go on with --until %s", result.next.UTC().Format(time.RFC3339Nano))
 	}
 	return nil
+}
+
+// jobRow is a job in the list.
+func (r *root) jobRow(j job.Job) []any {
+	took := ""
+	if !j.SettledAt.IsZero() {
+		took = story.Span(j.SettledAt.Sub(j.EnqueuedAt))
+	}
+	return []any{j.ID, r.state(j.State), story.Distance(j.CreatedAt, r.app.Now()), took, viewOf(j).shownModel(), number(story.Credits(j)), short(remark(j), 60)}
+}
+
+// videoRow is a completed job in the list of videos.
+func videoRow(j job.Job) []any {
+	link := ""
+	if j.Result != nil && j.Result.OutputURL != nil {
+		link = *j.Result.OutputURL
+	}
+	switch j.Archive.State {
+	case job.ArchiveStored:
+		return []any{j.ID, "s3://" + j.Archive.Bucket + "/" + j.Archive.Key, "in your bucket"}
+	case job.ArchivePending:
+		return []any{j.ID, link, "the vendor's link; being copied to your bucket"}
+	case job.ArchiveFailed:
+		return []any{j.ID, link, "the vendor's link; it could not be copied"}
+	case job.ArchiveNone:
+	}
+	return []any{j.ID, link, "the vendor's link; it is not copied"}
 }
 
 // shownModel is the provider that did the work, or what was asked for.

@@ -41,10 +41,12 @@ type listenFlags struct {
 	remove             bool
 	// printed are the messages that have been; one that is not taken comes again.
 	printed map[string]bool
+	// refused are those of them that the server has not taken.
+	refused map[string]bool
 }
 
 func (r *root) listenCommand() *cobra.Command {
-	f := listenFlags{printed: map[string]bool{}}
+	f := listenFlags{printed: map[string]bool{}, refused: map[string]bool{}}
 	c := &cobra.Command{
 		Use:   "listen",
 		Short: "See events as they happen, and hand them to a local server",
@@ -108,8 +110,12 @@ func (r *root) listen(ctx context.Context, s *Services, f listenFlags) error {
 		return err
 	}
 	if f.remove {
-		if err := s.Listener.Unsubscribe(ctx, f.name); err != nil {
+		existed, err := s.Listener.Unsubscribe(ctx, f.name)
+		if err != nil {
 			return err
+		}
+		if !existed {
+			return absent("there is no listener %s", f.name)
 		}
 		r.note("the listener %s is removed", f.name)
 		return nil
@@ -161,7 +167,7 @@ func (f listenFlags) check() ([]events.DetailType, error) {
 func (r *root) stopListening(ctx context.Context, s *Services, name string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeFor)
 	defer cancel()
-	if err := s.Listener.Unsubscribe(ctx, name); err != nil {
+	if _, err := s.Listener.Unsubscribe(ctx, name); err != nil {
 		r.note("clipqueue: %v\nRemove it with: clipqueue listen --name %s --remove", err, name)
 	}
 }
@@ -205,9 +211,15 @@ func (r *root) event(ctx context.Context, f listenFlags, l deployment.Letter) (t
 	if f.forward == "" {
 		return true, nil
 	}
+	what := kindName(e.DetailType) + " of " + e.Detail.Metadata.JobID
 	if err := forward(ctx, f.forward, l.Body); err != nil {
-		r.note("not taken by %s, it comes again: %v", f.forward, err)
+		f.refused[l.MessageID] = true
+		r.note("%s was not taken by %s, it comes again: %v", what, f.forward, err)
 		return false, nil
+	}
+	if f.refused[l.MessageID] {
+		delete(f.refused, l.MessageID)
+		r.note("%s is taken by %s now", what, f.forward)
 	}
 	return true, nil
 }

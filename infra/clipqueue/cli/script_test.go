@@ -5,10 +5,13 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -43,6 +46,7 @@ type sceneKey struct{}
 //	quarantined PATH TEXT        puts a callback into quarantine
 //	later DURATION               lets time pass, and the bundle work
 //	world NAME VALUE             sets something else about the deployment
+//	server N                     runs a local server at $SERVER that answers 503 N times, then 200
 //	listeners NAME...            wants just these listeners on the bus
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -73,6 +77,7 @@ func TestScripts(t *testing.T) {
 			"later":       later,
 			"world":       set,
 			"listeners":   listeners,
+			"server":      serve,
 		},
 	})
 }
@@ -165,6 +170,8 @@ func set(ts *testscript.TestScript, _ bool, args []string) {
 		s.finalFails = n
 	case "webhook":
 		s.webhook = n
+	case "listens":
+		s.listens = n
 	case "opens-in":
 		s.opensAt = s.clock().Add(time.Duration(n) * time.Second)
 	case "skew":
@@ -176,6 +183,19 @@ func set(ts *testscript.TestScript, _ bool, args []string) {
 	default:
 		ts.Fatalf("nothing of the world is called %q", args[0])
 	}
+}
+
+func serve(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.ParseInt(args[0], 10, 32)
+	ts.Check(err)
+	var asked atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if asked.Add(1) <= n {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	ts.Defer(server.Close)
+	ts.Setenv("SERVER", server.URL)
 }
 
 func listeners(ts *testscript.TestScript, _ bool, args []string) {

@@ -200,7 +200,7 @@ func (w *world) put(url, body, id string) string {
 	return id
 }
 
-func (w *world) Receive(_ context.Context, url string, _, hold time.Duration) ([]deployment.Letter, error) {
+func (w *world) Receive(_ context.Context, url string, wait, hold time.Duration) ([]deployment.Letter, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if strings.HasPrefix(url, "listener/") {
@@ -215,6 +215,9 @@ func (w *world) Receive(_ context.Context, url string, _, hold time.Duration) ([
 		}
 		w.hidden[l.Receipt] = w.now.Add(hold)
 		letters = append(letters, l)
+	}
+	if len(letters) == 0 && strings.HasPrefix(url, "listener/") {
+		w.now = w.now.Add(wait)
 	}
 	return letters, nil
 }
@@ -300,11 +303,12 @@ func (w *world) Subscribe(_ context.Context, name string, types []events.DetailT
 	return "listener/" + name, nil
 }
 
-func (w *world) Unsubscribe(_ context.Context, name string) error {
+func (w *world) Unsubscribe(_ context.Context, name string) (existed bool, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	_, existed = w.listeners[name]
 	delete(w.listeners, name)
-	return nil
+	return existed, nil
 }
 
 func (w *world) Put(_ context.Context, entries []bus.Entry) ([]error, error) {
@@ -338,7 +342,11 @@ func (w *world) Alarms(context.Context) ([]deployment.Alarm, error) { return w.a
 
 func (w *world) ProbeWebhook(context.Context) (int, error) { return w.webhook, nil }
 
-// FeedState and SetFeed are Lambda's.
+// FeedState, SetFeed and InHand are Lambda's.
+func (w *world) InHand(context.Context) (deployment.InHand, error) {
+	return deployment.InHand{Prompts: 50, For: time.Minute}, nil
+}
+
 func (w *world) FeedState(context.Context) (string, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

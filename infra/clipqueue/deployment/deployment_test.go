@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
@@ -82,6 +83,18 @@ func TestReceive(t *testing.T) {
 	want := Letter{MessageID: "m", Body: "b", Receipt: "r", Receives: 7, SentAt: time.UnixMilli(1767323045678).UTC()}
 	if err != nil || len(letters) != 1 || letters[0] != want {
 		t.Errorf("%+v, %v; want %+v", letters, err, want)
+	}
+}
+
+func TestInHand(t *testing.T) {
+	t.Parallel()
+	m := lambdatypes.EventSourceMappingConfiguration{BatchSize: aws.Int32(10), MaximumBatchingWindowInSeconds: aws.Int32(1)}
+	if got, want := inHand(m, aws.Int32(60)), (InHand{For: 61 * time.Second}); got != want {
+		t.Errorf("without a bound: %+v, want %+v", got, want)
+	}
+	m.ScalingConfig = &lambdatypes.ScalingConfig{MaximumConcurrency: aws.Int32(5)}
+	if got, want := inHand(m, aws.Int32(60)), (InHand{Prompts: 50, For: 61 * time.Second}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
 	}
 }
 

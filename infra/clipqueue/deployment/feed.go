@@ -25,6 +25,15 @@ import (
 type Settings struct {
 	Rules     job.Rules
 	VendorURL string
+	InHand    InHand
+}
+
+// InHand bounds what the submit function may have taken from the queue.
+type InHand struct {
+	// Prompts is how many at most; 0 when that is not bounded.
+	Prompts int
+	// For is how long it may work on them.
+	For time.Duration
 }
 
 // errNoFeed is a queue that nothing is fed from.
@@ -78,6 +87,21 @@ func (d *Deployment) SetFeed(ctx context.Context, open bool) error {
 	return nil
 }
 
+// InHand bounds what may still be submitted once the feed is closed.
+func (d *Deployment) InHand(context.Context) (InHand, error) {
+	s, err := d.settings()
+	return s.InHand, err
+}
+
+// inHand reads the bound from the feed and the time limit of its function.
+func inHand(m lambdatypes.EventSourceMappingConfiguration, timeout *int32) InHand {
+	h := InHand{For: time.Duration(aws.ToInt32(timeout))*time.Second + time.Duration(aws.ToInt32(m.MaximumBatchingWindowInSeconds))*time.Second}
+	if m.ScalingConfig != nil {
+		h.Prompts = int(aws.ToInt32(m.BatchSize) * aws.ToInt32(m.ScalingConfig.MaximumConcurrency))
+	}
+	return h
+}
+
 // Rules are the settings that the life of a job depends on.
 func (d *Deployment) Rules(context.Context) (job.Rules, error) {
 	s, err := d.settings()
@@ -103,7 +127,7 @@ func (d *Deployment) readSettings(ctx context.Context) (Settings, error) {
 		v, ok := variables[name]
 		return v, ok
 	})
-	s := Settings{Rules: (&boot.Boot{Env: r}).Rules(), VendorURL: r.URL(env.CreativeAIURL)}
+	s := Settings{Rules: (&boot.Boot{Env: r}).Rules(), VendorURL: r.URL(env.CreativeAIURL), InHand: inHand(m, out.Timeout)}
 	if err := errors.Join(r.Err(), s.Rules.Validate()); err != nil {
 		return Settings{}, fmt.Errorf("read the settings of the submit function: %w", err)
 	}

@@ -113,23 +113,23 @@ func (l Listener) putRule(ctx context.Context, name, arn string, types []events.
 	return nil
 }
 
-// Unsubscribe removes the queue and the rule of this name. What is not there is no error.
-func (l Listener) Unsubscribe(ctx context.Context, name string) error {
+// Unsubscribe removes the queue and the rule of this name, and says whether
+// there was one of them. What is not there is no error.
+func (l Listener) Unsubscribe(ctx context.Context, name string) (existed bool, err error) {
 	full := l.fullName(name)
-	var errs []error
-	_, err := l.rules.RemoveTargets(ctx, &eventbridge.RemoveTargetsInput{Rule: &full, EventBusName: &l.bus, Ids: []string{target}})
-	errs = append(errs, unlessGone(err))
+	queue, noQueue := l.queues.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &full})
+	_, noRule := l.rules.RemoveTargets(ctx, &eventbridge.RemoveTargetsInput{Rule: &full, EventBusName: &l.bus, Ids: []string{target}})
+	errs := []error{unlessGone(noQueue), unlessGone(noRule)}
 	_, err = l.rules.DeleteRule(ctx, &eventbridge.DeleteRuleInput{Name: &full, EventBusName: &l.bus})
 	errs = append(errs, unlessGone(err))
-	queue, err := l.queues.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &full})
-	if errs = append(errs, unlessGone(err)); err == nil {
+	if noQueue == nil {
 		_, err = l.queues.DeleteQueue(ctx, &sqs.DeleteQueueInput{QueueUrl: queue.QueueUrl})
 		errs = append(errs, unlessGone(err))
 	}
 	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("remove the listener %s: %w", name, err)
+		return true, fmt.Errorf("remove the listener %s: %w", name, err)
 	}
-	return nil
+	return noQueue == nil || noRule == nil, nil
 }
 
 func unlessGone(err error) error {
