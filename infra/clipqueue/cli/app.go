@@ -84,6 +84,7 @@ type stack interface {
 type health interface {
 	Alarms(ctx context.Context) ([]deployment.Alarm, error)
 	ProbeWebhook(ctx context.Context) (status int, err error)
+	LogGroup(ctx context.Context, function string) (string, error)
 }
 
 type feed interface {

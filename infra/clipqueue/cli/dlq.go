@@ -25,6 +25,10 @@ const (
 	receiveWait = 2 * time.Second
 	// emptyReceives in a row mean that a queue is empty.
 	emptyReceives = 2
+	// shownDropped is how many messages are shown before they are dropped.
+	shownDropped = 20
+	// aboutWidth is how wide a text in a table gets.
+	aboutWidth = 90
 )
 
 func (r *root) dlqCommand() *cobra.Command {
@@ -84,7 +88,7 @@ func (r *root) dropCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "drop QUEUE (MESSAGE-ID... | --all)",
 		Short: "Delete messages for good",
-		Long: `Delete messages of a dead-letter queue for good. A prompt that is dropped gets no verdict, unless its
+		Long: `Show messages of a dead-letter queue, ask, and delete them for good. A prompt that is dropped gets no verdict, unless its
 job is known already.`,
 		Example: example("clipqueue dlq drop reconcile --all", "clipqueue dlq drop jobs 0fb5cd34-…"),
 		Args:    cobra.MinimumNArgs(1),
@@ -123,6 +127,15 @@ type deadView struct {
 	Messages int    `json:"messages"`
 	About    string `json:"about"`
 	Redrive  bool   `json:"redrive"`
+	LogGroup string `json:"log_group,omitempty"`
+}
+
+// tail is the command that shows a log; empty without one.
+func tail(logGroup string) string {
+	if logGroup == "" {
+		return ""
+	}
+	return "aws logs tail " + logGroup + " --since 1d"
 }
 
 func (r *root) dlqCount(ctx context.Context, s *Services) error {
@@ -138,12 +151,15 @@ func (r *root) dlqCount(ctx context.Context, s *Services) error {
 		}
 		n := depth.Waiting + depth.InFlight + depth.Delayed
 		if r.json() {
-			if err := r.print(deadView{q.Name, q.URL, n, q.About, q.Source != ""}); err != nil {
+			if err := r.print(deadView{q.Name, q.URL, n, q.About, q.Source != "", q.LogGroup}); err != nil {
 				return err
 			}
 			continue
 		}
-		t.AppendRow([]any{q.Name, n, q.About})
+		t.AppendRow([]any{q.Name, n, wrapped(q.About, aboutWidth)})
+		if n > 0 && q.LogGroup != "" {
+			t.AppendRow([]any{"", "", tail(q.LogGroup)})
+		}
 	}
 	if !r.json() {
 		t.Render()
@@ -188,6 +204,9 @@ func (r *root) dlqShow(ctx context.Context, s *Services, name string, limit int)
 			t.Render()
 		}
 		r.say("%s: %s shown; %s", q.Name, plural(n, "message"), q.About)
+		if n > 0 && q.LogGroup != "" {
+			r.say("%s", tail(q.LogGroup))
+		}
 	}
 	return nil
 }
@@ -288,7 +307,7 @@ func (r *root) redrive(ctx context.Context, s *Services, name string, rate float
 	})
 	r.note("%s sent back", plural(moved, "message"))
 	if err == nil && moved < n {
-		r.note("%d more are with someone who looks at them: try again in a minute", n-moved)
+		r.note("%s more that someone is looking at: try again in a minute", plural(n-moved, "message"))
 	}
 	return err
 }
@@ -325,21 +344,45 @@ func withJobID(l deployment.Letter) (body, jobID string) {
 	return request.Message(parsed.Text, l.MessageID), l.MessageID
 }
 
+// drop shows what it finds of the messages, asks, and deletes them.
 func (r *root) drop(ctx context.Context, s *Services, name string, ids []string) error {
 	q, err := deadQueue(ctx, s, name)
 	if err != nil {
 		return err
 	}
-	what := plural(len(ids), "message")
-	if len(ids) == 0 {
-		what = "everything"
+	meant := func(l deployment.Letter) bool { return len(ids) == 0 || slices.Contains(ids, l.MessageID) }
+	found := 0
+	err = r.drain(ctx, s, q, 0, func(l deployment.Letter) (bool, error) {
+		if meant(l) {
+			if found++; found <= shownDropped {
+				r.note("%s  %s  %s", l.MessageID, story.Distance(l.SentAt, r.app.Now()), short(l.Body, 80))
+			}
+		}
+		return false, nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case found < len(ids):
+		return absent("not found in %s: %s of %d. Someone may be looking at it; try again in a minute. Nothing was deleted",
+			q.Name, plural(len(ids)-found, "message"), len(ids))
+	case found > shownDropped:
+		r.note("… and %s more", plural(found-shownDropped, "message"))
+	case found == 0:
+		r.note("%s is empty", q.Name)
+		return nil
 	}
-	if err := r.agree(ctx, fmt.Sprintf("Delete %s of %s for good?", what, q.Name)); err != nil {
+	if err := r.agree(ctx, fmt.Sprintf("Delete %s of %s for good?", plural(found, "message"), q.Name)); err != nil {
 		return err
 	}
+	return r.deleteLetters(ctx, s, q, found, meant)
+}
+
+// deleteLetters deletes the messages that are meant, of which there were so many.
+func (r *root) deleteLetters(ctx context.Context, s *Services, q deployment.DeadQueue, wanted int, meant func(deployment.Letter) bool) error {
 	dropped := 0
-	err = r.drain(ctx, s, q, 0, func(l deployment.Letter) (bool, error) {
-		if len(ids) > 0 && !slices.Contains(ids, l.MessageID) {
+	err := r.drain(ctx, s, q, 0, func(l deployment.Letter) (bool, error) {
+		if !meant(l) {
 			return false, nil
 		}
 		if err := s.Queues.Delete(ctx, q.URL, l.Receipt); err != nil {
@@ -355,8 +398,8 @@ func (r *root) drop(ctx context.Context, s *Services, name string, ids []string)
 		return err
 	}
 	r.note("%s deleted", plural(dropped, "message"))
-	if dropped < len(ids) {
-		return absent("%d of them were not found: someone may be looking at them; try again in a minute", len(ids)-dropped)
+	if dropped < wanted {
+		return absent("not found any more: %s. Someone may be looking at it; try again in a minute", plural(wanted-dropped, "message"))
 	}
 	return nil
 }

@@ -112,6 +112,9 @@ func (r *root) agree(ctx context.Context, question string) error {
 	return errNotAgreed
 }
 
+// wrapped breaks a text into lines of at most so many characters, between words.
+func wrapped(s string, most int) string { return text.WrapSoft(s, most) }
+
 // short cuts a text to one line of so many characters.
 func short(s string, most int) string {
 	s = strings.Join(strings.Fields(s), " ")

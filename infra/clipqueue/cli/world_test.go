@@ -155,7 +155,7 @@ func (w *world) Skew() time.Duration { return w.skew }
 
 func (w *world) Dead(context.Context) ([]deployment.DeadQueue, error) {
 	return []deployment.DeadQueue{
-		{Name: "jobs", URL: deadPrefix + "jobs", Source: jobQueue, About: "prompts that were given up"},
+		{Name: "jobs", URL: deadPrefix + "jobs", Source: jobQueue, About: "prompts that were given up", LogGroup: "log-of-Submit"},
 		{Name: "archive", URL: deadPrefix + "archive", Source: archiveQueue, About: "videos that were not copied"},
 		{Name: "poison", URL: deadPrefix + "poison", About: "records that no event can be made of: read each, then drop it"},
 	}, nil
@@ -341,6 +341,11 @@ func (w *world) URL(context.Context) (string, error) { return "https://vendor.te
 func (w *world) Alarms(context.Context) ([]deployment.Alarm, error) { return w.alarms, nil }
 
 func (w *world) ProbeWebhook(context.Context) (int, error) { return w.webhook, nil }
+
+// LogGroup is CloudFormation's.
+func (w *world) LogGroup(_ context.Context, function string) (string, error) {
+	return "log-of-" + function, nil
+}
 
 // FeedState, SetFeed and InHand are Lambda's.
 func (w *world) InHand(context.Context) (deployment.InHand, error) {

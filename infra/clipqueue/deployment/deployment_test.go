@@ -98,6 +98,26 @@ func TestInHand(t *testing.T) {
 	}
 }
 
+func TestDeadQueuesAndTheirLogs(t *testing.T) {
+	t.Parallel()
+	resource := func(kind, logical, physical string) types.StackResourceSummary {
+		return types.StackResourceSummary{ResourceType: &kind, LogicalResourceId: &logical, PhysicalResourceId: &physical}
+	}
+	d := &Deployment{Outputs: Outputs{JobQueueURL: "jobs-url"}, resources: func() ([]types.StackResourceSummary, error) {
+		return []types.StackResourceSummary{
+			resource("AWS::SQS::Queue", "ClipqueueJobQueueDeadLetters7", "dead-url"), resource("AWS::SQS::Queue", "ClipqueuePublishPoison1", "poison-url"),
+			resource("AWS::Logs::LogGroup", "ClipqueueSubmitLogs45A27039", "submit-log"), resource("AWS::Logs::LogGroup", "ClipqueueReconcileLogs1", "reconcile-log"),
+		}, nil
+	}}
+	dead, err := d.Dead(t.Context())
+	if err != nil || len(dead) != 2 || dead[0].Source != "jobs-url" || dead[0].LogGroup != "submit-log" || dead[1].Name != "poison" || dead[1].LogGroup != "" {
+		t.Errorf("%+v, %v", dead, err)
+	}
+	if group, err := d.LogGroup(t.Context(), "Reconcile"); group != "reconcile-log" || err != nil {
+		t.Errorf("%q, %v", group, err)
+	}
+}
+
 func TestListenerNames(t *testing.T) {
 	t.Parallel()
 	l := Listener{bus: "the-bus", stack: strings.Repeat("s", 128)}

@@ -51,6 +51,12 @@ func (d *Deployment) Alarms(ctx context.Context) ([]Alarm, error) {
 	return alarms, nil
 }
 
+// LogGroup is the log of a function, such as "Submit"; empty when there is none.
+func (d *Deployment) LogGroup(_ context.Context, function string) (string, error) {
+	resources, err := d.resources()
+	return physicalID(resources, logGroupType, function+"Logs"), err
+}
+
 // probeFor is what the vendor gives a receiver.
 const probeFor = 10 * time.Second
 

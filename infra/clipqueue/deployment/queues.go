@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
@@ -155,6 +156,8 @@ type DeadQueue struct {
 	Source string
 	// About says what lies in it, and what to do.
 	About string
+	// LogGroup is the log of the function that could not handle it; empty when there is none.
+	LogGroup string
 }
 
 // Dead are the dead-letter queues of the stack.
@@ -163,26 +166,36 @@ func (d *Deployment) Dead(context.Context) ([]DeadQueue, error) {
 	if err != nil {
 		return nil, err
 	}
-	find := func(part string) string {
-		for _, r := range resources {
-			id := aws.ToString(r.LogicalResourceId)
-			if aws.ToString(r.ResourceType) == "AWS::SQS::Queue" && strings.Contains(id, part) {
-				return aws.ToString(r.PhysicalResourceId)
-			}
-		}
-		return ""
-	}
 	var queues []DeadQueue
-	for _, q := range []struct{ name, part, source, about string }{
-		{"jobs", "JobQueueDeadLetters", d.Outputs.JobQueueURL, "prompts that were given up after 1,000 receives: look at the log of submit, then redrive"},
-		{"archive", "ArchiveDeadLetters", find("ArchiveQueue"), "finished videos that could not be copied: look at the log of archive, then redrive"},
-		{"reconcile", "ReconcileDeadLetters", "", "runs of reconcile that failed: the next run does the same, so drop them once the cause is gone"},
-		{"failures", "PublishFailures", "", "pointers to changes that publish gave up: reconcile has their events sent again, so drop them once the cause is gone"},
-		{"poison", "PublishPoison", "", "records that no event can be made of: read each, then drop it"},
+	for _, q := range []struct{ name, part, function, source, about string }{
+		{"jobs", "JobQueueDeadLetters", "Submit", d.Outputs.JobQueueURL, "prompts that SQS gave up handing to submit, which takes 1,000 receives, or that somebody put here: look at the log of submit, then redrive"},
+		{"archive", "ArchiveDeadLetters", "Archive", physicalID(resources, queueType, "ArchiveQueue"), "finished videos that could not be copied: look at the log of archive, then redrive"},
+		{"reconcile", "ReconcileDeadLetters", "Reconcile", "", "runs of reconcile that failed: the next run does the same, so drop them once the cause is gone"},
+		{"failures", "PublishFailures", "Publish", "", "pointers to changes that publish gave up: reconcile has their events sent again, so drop them once the cause is gone"},
+		{"poison", "PublishPoison", "Publish", "", "records that no event can be made of: read each, then drop it"},
 	} {
-		if url := find(q.part); url != "" {
-			queues = append(queues, DeadQueue{Name: q.name, URL: url, Source: q.source, About: q.about})
+		if url := physicalID(resources, queueType, q.part); url != "" {
+			queues = append(queues, DeadQueue{
+				Name: q.name, URL: url, Source: q.source, About: q.about, LogGroup: physicalID(resources, logGroupType, q.function+"Logs"),
+			})
 		}
 	}
 	return queues, nil
+}
+
+// The types of resources that are looked for.
+const (
+	queueType    = "AWS::SQS::Queue"
+	logGroupType = "AWS::Logs::LogGroup"
+)
+
+// physicalID is AWS's name of the resource of this type whose logical id has
+// part in it; empty when there is none.
+func physicalID(resources []cfntypes.StackResourceSummary, resourceType, part string) string {
+	for _, r := range resources {
+		if aws.ToString(r.ResourceType) == resourceType && strings.Contains(aws.ToString(r.LogicalResourceId), part) {
+			return aws.ToString(r.PhysicalResourceId)
+		}
+	}
+	return ""
 }
