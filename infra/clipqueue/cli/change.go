@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 
 	"github.com/spf13/cobra"
 
@@ -33,9 +34,21 @@ func transition(ctx context.Context, s *Services, j job.Job, f job.Fact) (job.Jo
 func find(ctx context.Context, s *Services, id string) (job.Job, error) {
 	j, err := s.Jobs.Get(ctx, job.Key(id))
 	if errors.Is(err, store.ErrNotFound) {
-		return j, absent("%s: no such job. Its message may still wait on the queue, or its record has ended", id)
+		return j, missing(id)
 	}
 	return j, err
+}
+
+// generationID is what the vendor's ids look like, as far as one has been seen.
+var generationID = regexp.MustCompile(`^v?gen[_-][A-Za-z0-9_-]+$`)
+
+// missing is a job that is not there.
+func missing(id string) error {
+	if generationID.MatchString(id) {
+		return absent(`%[1]s: no such job. It looks like the vendor's id of a generation; to find its job:
+  clipqueue list --since 7d --limit 5000 -o json | jq -r 'select(.generation_id == "%[1]s").job_id'`, id)
+	}
+	return absent("%s: no such job. Its message may still wait on the queue (clipqueue doctor counts them), or its record has ended", id)
 }
 
 // done tells how a job stands after a change.

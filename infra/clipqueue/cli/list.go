@@ -296,7 +296,7 @@ func (r *root) list(ctx context.Context, s *Services, f filter, videos bool) err
 func (r *root) jobRow(j job.Job) []any {
 	took := ""
 	if !j.SettledAt.IsZero() {
-		took = story.Span(j.SettledAt.Sub(j.EnqueuedAt))
+		took = story.Span(story.Took(j))
 	}
 	return []any{j.ID, r.state(j.State), story.Distance(j.CreatedAt, r.app.Now()), took, viewOf(j).shownModel(), number(story.Credits(j)), short(remark(j), 60)}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/clipqueue/clipqueue/infra/clipqueue/prompts"
 	"github.com/clipqueue/clipqueue/shared/creativeai"
 	"github.com/clipqueue/clipqueue/shared/job"
 	"github.com/clipqueue/clipqueue/shared/verdict"
@@ -14,9 +15,9 @@ import (
 
 func (r *root) resolveCommand() *cobra.Command {
 	var accepted string
-	var notAccepted, force bool
+	var notAccepted, giveUp, force, wait bool
 	c := &cobra.Command{
-		Use:   "resolve JOB (--accepted GENERATION | --not-accepted)",
+		Use:   "resolve JOB (--accepted GENERATION | --not-accepted | --give-up)",
 		Short: "Decide about a job whose submit answer was lost",
 		Long: `Decide what only a person can about an unconfirmed job, or one that expired unconfirmed. Look it up
 with the vendor first, by its prompt and the time of its submit.
@@ -24,10 +25,13 @@ with the vendor first, by its prompt and the time of its submit.
 --accepted attaches the generation: the vendor is asked about it, its prompt must be the job's, and
 its verdict is taken when there is one.
 --not-accepted allows one new submit of the job. If the vendor did accept the first, the prompt is
-paid for twice.`,
+paid for twice.
+--give-up waits no longer: the job ends as expired, and its event says that it may be charged. A
+verdict of the vendor that comes later still counts.`,
 		Example: example(
 			"clipqueue resolve order-1042 --accepted gen_7f3a9c21",
-			"clipqueue resolve order-1042 --not-accepted",
+			"clipqueue resolve order-1042 --not-accepted --wait",
+			"clipqueue resolve order-1042 --give-up",
 		),
 		Args: cobra.ExactArgs(1),
 	}
@@ -36,17 +40,28 @@ paid for twice.`,
 		if err != nil {
 			return err
 		}
-		if notAccepted {
-			return r.release(ctx, s, j)
+		switch {
+		case giveUp:
+			return r.giveUp(ctx, s, j)
+		case notAccepted:
+			err = r.release(ctx, s, j)
+		default:
+			err = r.attach(ctx, s, j, accepted, force)
 		}
-		return r.attach(ctx, s, j, accepted, force)
+		if err != nil || !wait {
+			return err
+		}
+		return r.follow(ctx, s, []prompts.Row{{Place: prompts.Place{JobID: j.ID}, Hash: j.PayloadHash}}, nil)
 	})
 	c.Flags().StringVar(&accepted, "accepted", "", "the vendor's id of the generation")
 	c.Flags().BoolVar(&notAccepted, "not-accepted", false, "the vendor does not have it: submit it once more")
+	c.Flags().BoolVar(&giveUp, "give-up", false, "wait no longer: the job ends as expired")
+	c.Flags().BoolVarP(&wait, "wait", "w", false, "follow the job to its verdict; exits 1 if it did not complete")
 	c.Flags().BoolVar(&force, "force", false, "attach the generation even if the vendor cannot be asked, or shows another prompt")
 	r.askFirst(c)
-	c.MarkFlagsOneRequired("accepted", "not-accepted")
-	c.MarkFlagsMutuallyExclusive("accepted", "not-accepted")
+	c.MarkFlagsOneRequired("accepted", "not-accepted", "give-up")
+	c.MarkFlagsMutuallyExclusive("accepted", "not-accepted", "give-up")
+	c.MarkFlagsMutuallyExclusive("give-up", "wait")
 	return c
 }
 
@@ -105,4 +120,37 @@ func (r *root) release(ctx context.Context, s *Services, j job.Job) error {
 		return refusal(j, "meanwhile it has moved on; see: clipqueue why %s", j.ID)
 	}
 	return err
+}
+
+func (r *root) giveUp(ctx context.Context, s *Services, j job.Job) error {
+	if err := unconfirmedOnly(j); err != nil {
+		return err
+	}
+	if err := r.agree(ctx, fmt.Sprintf("Give %s up? Its event says that it may be charged.", j.ID)); err != nil {
+		return err
+	}
+	j, err := transition(ctx, s, j, job.GiveUp{At: r.app.Now(), By: r.app.User})
+	switch {
+	case err == nil:
+		return r.done(j, "given up; a verdict of the vendor that comes later still counts")
+	case errors.Is(err, job.ErrDuplicate), errors.Is(err, job.ErrStale):
+		return refusal(j, "meanwhile it has moved on; see: clipqueue why %s", j.ID)
+	}
+	return err
+}
+
+// unconfirmedOnly says of any other job what can be done with it.
+func unconfirmedOnly(j job.Job) error {
+	switch j.State {
+	case job.Unconfirmed:
+		return nil
+	case job.Queued:
+		return refusal(j, "nothing is waited for; to end it: clipqueue cancel %s", j.ID)
+	case job.Submitting:
+		return refusal(j, "a submit is under way; see: clipqueue why %s", j.ID)
+	case job.Processing:
+		return refusal(j, "the vendor has accepted it, and offers no way to cancel; see: clipqueue why %s", j.ID)
+	case job.Completed, job.Failed, job.Rejected, job.Expired:
+	}
+	return refusal(j, "it has ended already; see: clipqueue why %s", j.ID)
 }

@@ -35,6 +35,7 @@ type jobView struct {
 	Reason       *reasonView    `json:"reason,omitempty"`
 	Archive      *archiveView   `json:"archive,omitempty"`
 	Metadata     jsontext.Value `json:"metadata,omitempty"`
+	Request      jsontext.Value `json:"request,omitempty"`
 	Story        *story.Story   `json:"story,omitempty"`
 }
 

@@ -4,22 +4,26 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
 	"github.com/clipqueue/clipqueue/infra/clipqueue/story"
 	"github.com/clipqueue/clipqueue/shared/job"
 	"github.com/clipqueue/clipqueue/shared/store"
+	"github.com/clipqueue/clipqueue/shared/strictjson"
 )
 
 func (r *root) whyCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "why JOB...",
 		Short: "Tell a job's story in plain words, and what to do next",
-		Long: `Tell what became of a job: every state with its time, what the vendor said, what is known and
-what is not, the money at stake, where the video lies, and the safe next step with its command.
+		Long: `Tell what became of a job: every state with its time, what was asked for, what the vendor said, what
+is known and what is not, the money at stake, where the video lies, and the safe next step with its command.
 
 JOB is a job_id, or the SQS message id of a message that was refused.`,
 		Example: example("clipqueue why order-1042", "clipqueue why order-1042 -o json | jq .story.next"),
@@ -33,21 +37,28 @@ func (r *root) why(ctx context.Context, s *Services, ids []string) error {
 	if err != nil {
 		return err
 	}
+	told := 0
 	return r.forEach(ids, func(id string) error {
 		j, err := lookUp(ctx, s, id)
 		if err != nil {
 			return err
 		}
-		told := story.Tell(j, rules, r.app.Now())
+		tale := story.Tell(j, rules, r.app.Now())
 		if retry, err := s.Jobs.Get(ctx, job.Key(story.RetryID(id, nextRetry(id)))); err == nil {
-			told.Known = append(told.Known, fmt.Sprintf("it was retried as %s, which is %s", retry.ID, retry.State))
+			tale.Known = append(tale.Known, fmt.Sprintf("it was retried as %s, which is %s", retry.ID, retry.State))
 		}
 		if r.json() {
 			v := viewOf(j)
-			v.Story = &told
+			v.Story = &tale
+			if request := jsontext.Value(j.Request); request.IsValid() {
+				v.Request = request
+			}
 			return r.print(v)
 		}
-		r.tell(j, told)
+		if told++; told > 1 {
+			r.say("")
+		}
+		r.tell(j, tale)
 		return nil
 	})
 }
@@ -68,7 +79,7 @@ func lookUp(ctx context.Context, s *Services, id string) (job.Job, error) {
 	}
 	j, err = s.Jobs.Get(ctx, job.Job{ID: id, Rejection: true}.Key())
 	if errors.Is(err, store.ErrNotFound) {
-		return j, absent("%s: no such job. Its message may still wait on the queue (clipqueue doctor counts them), or its record has ended", id)
+		return j, missing(id)
 	}
 	return j, err
 }
@@ -84,7 +95,7 @@ func (r *root) tell(j job.Job, s story.Story) {
 		title string
 		lines []string
 	}{
-		{"Known", s.Known}, {"Not known", s.Unknown}, {"Money", []string{s.Money}}, {"Video", one(s.Video)},
+		{"Asked for", asked(j)}, {"Known", s.Known}, {"Not known", s.Unknown}, {"Money", []string{s.Money}}, {"Video", one(s.Video)},
 	} {
 		if len(part.lines) == 0 {
 			continue
@@ -105,6 +116,44 @@ func (r *root) tell(j job.Job, s story.Story) {
 	}
 }
 
+// shownPrompt is how much of a prompt is shown, in characters.
+const shownPrompt = 400
+
+// asked is what the producer asked for, a line a field; nothing for a refused
+// message, whose fields are not kept.
+func asked(j job.Job) []string {
+	members, err := strictjson.Object([]byte(j.Request))
+	if err != nil {
+		return nil
+	}
+	prompt := short(promptOf(j), shownPrompt)
+	if len([]rune(prompt)) == shownPrompt {
+		prompt += " (-o json has all of it)"
+	}
+	fields := [][2]string{{"prompt", prompt}, {"model", j.Model}}
+	for _, name := range []string{"duration", "aspect_ratio", "resolution", "failover"} {
+		if value, ok := members[name]; ok {
+			fields = append(fields, [2]string{name, plain(value)})
+		}
+		delete(members, name)
+	}
+	for _, name := range []string{"prompt", "model", "delivery", "metadata"} {
+		delete(members, name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		fields = append(fields, [2]string{name, short(string(members[name]), shownPrompt)})
+	}
+	fields = append(fields, [2]string{"delivery", string(j.Delivery)})
+	if j.Metadata != "" {
+		fields = append(fields, [2]string{"metadata", short(j.Metadata, shownPrompt)})
+	}
+	var lines []string
+	for _, f := range fields {
+		lines = append(lines, fmt.Sprintf("%-12s  %s", f[0], f[1]))
+	}
+	return lines
+}
+
 func one(line string) []string {
 	if line == "" {
 		return nil
@@ -119,10 +168,7 @@ func (r *root) forEach(ids []string, do func(string) error) error {
 		return do(ids[0])
 	}
 	var failed, missing int
-	for i, id := range ids {
-		if i > 0 && !r.json() {
-			r.say("")
-		}
+	for _, id := range ids {
 		err := do(id)
 		if err == nil {
 			continue

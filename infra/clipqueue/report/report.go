@@ -92,8 +92,8 @@ func (r *Report) Add(j job.Job) {
 // completed_at, or until we heard; and ours, which is the rest: the submit and
 // the way of the verdict.
 func timesOf(j job.Job) times {
-	total := max(0, j.SettledAt.Sub(j.EnqueuedAt))
-	t := times{queue: between(j.EnqueuedAt, j.ClaimedAt, total)}
+	total := max(0, story.Took(j))
+	t := times{queue: between(story.Began(j), j.ClaimedAt, total)}
 	accepted, ended := j.AcceptedAt, j.SettledAt
 	if accepted.IsZero() {
 		accepted = j.ClaimedAt // the answer was lost: the POST is all that is known

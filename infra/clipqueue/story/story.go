@@ -113,11 +113,8 @@ func (t *teller) facts() {
 	default:
 		t.known("the vendor's id of the work is %s, accepted %s", j.GenerationID, t.when(j.AcceptedAt))
 	}
-	switch {
-	case j.Result != nil && j.Result.Charge.ModelActual != "":
+	if j.Result != nil && j.Result.Charge.ModelActual != "" {
 		t.known("the model %s was asked for, and %s did the work", j.Model, j.Result.Charge.ModelActual)
-	case j.Model != "":
-		t.known("the model %s was asked for", j.Model)
 	}
 	if failover := failover(j); failover != nil && *failover {
 		t.known("the vendor used a fallback provider")
@@ -134,12 +131,12 @@ func failover(j job.Job) *bool {
 func (t *teller) queued() {
 	j := t.job
 	t.Headline = "It waits on the queue: the vendor has not accepted it, and it will be tried again."
-	t.Money = "Nothing is paid for it yet."
-	if slices.ContainsFunc(j.History, func(s job.Step) bool { return s.State == job.Unconfirmed }) {
-		t.Money = "Nothing, if the submit whose answer was lost was not accepted."
-	}
-	if j.RetryAt.After(t.now) {
+	t.Money = t.unpaid("Nothing is paid for it yet.")
+	switch {
+	case j.RetryAt.After(t.now):
 		t.known("it is tried again by %s", t.when(j.RetryAt))
+	case j.RetryAt.IsZero() && j.Attempt > 0:
+		t.known("%s", t.requeued())
 	}
 	if j.Attempt > 0 {
 		t.known("it was tried %s; what happened last: %s", times(j.Attempt), t.lastWhy())
@@ -147,6 +144,25 @@ func (t *teller) queued() {
 	t.known("if the vendor does not accept it by %s, it ends as expired", t.when(j.EnqueuedAt.Add(t.rules.QueuedFor)))
 	t.next("clipqueue doctor", "Nothing needs doing. If it waits for long, see what is wrong.")
 	t.next("clipqueue cancel "+j.ID, "To give it up:")
+}
+
+// requeued is how a job whose message was done with comes onto the queue again.
+func (t *teller) requeued() string {
+	switch {
+	case t.job.Looks > 0:
+		return "its message was put on the queue again, and is submitted in its turn"
+	case t.job.DueAt.After(t.now):
+		return "its message is put on the queue again " + t.when(t.job.DueAt) + ", or up to a minute later, and is submitted then"
+	}
+	return "its message is put on the queue again within a minute (reconcileEvery), and is submitted then"
+}
+
+// unpaid is the word that nothing was paid, as far as that is certain.
+func (t *teller) unpaid(word string) string {
+	if doubtful(t.job) {
+		return "Nothing, if the submit whose answer was lost was not accepted."
+	}
+	return word
 }
 
 func (t *teller) submitting() {
@@ -172,6 +188,7 @@ func (t *teller) unconfirmed() {
 	}
 	t.known("without news it ends as expired %s", end)
 	t.resolve()
+	t.next("clipqueue resolve "+j.ID+" --give-up", "To wait no longer (it ends as expired, and a late verdict still counts):")
 }
 
 // resolve is what only a person can decide.
@@ -198,7 +215,7 @@ func how(d events.Delivery) string {
 
 func (t *teller) completed() {
 	j := t.job
-	t.Headline = fmt.Sprintf("The video is made: %s after it was put on the queue.", Span(j.SettledAt.Sub(j.EnqueuedAt)))
+	t.Headline = fmt.Sprintf("The video is made: %s after it was put on the queue.", Span(Took(j)))
 	t.Money = price(j) + "."
 	if j.Result == nil {
 		return
@@ -236,18 +253,27 @@ func (t *teller) archive(link string) string {
 func (t *teller) failed() {
 	j := t.job
 	t.Headline = "The vendor could not make it."
-	t.Money = price(j) + "."
+	t.Money = "The vendor did not say whether it charges for this: ask it."
+	if c := Credits(j); c != nil {
+		t.Money = fmt.Sprintf("The vendor named %d credits, though it failed. Whether they are refunded cannot be seen from here: ask the vendor.", *c)
+	}
 	if j.Result != nil {
 		t.known("the vendor's reason: %s", j.Result.ErrorMessage)
 		t.known("the verdict came by %s", j.Result.Via)
 	}
-	t.next("clipqueue retry "+j.ID, "To try the same prompt again, as a new job that is paid for anew:")
+	retry := "clipqueue retry " + j.ID
+	t.next(retry, "If it is trouble of the vendor's own, wait a while, then try the same again, as a new job that is paid for anew:")
+	t.next(retry+" --set-model NAME", "If the model is at fault, try another:")
+	t.next(retry+` --set 'prompt="..."'`, "If the vendor objects to the prompt, change it:")
 }
 
 func (t *teller) rejected() {
 	r := t.job.Reason
 	t.Headline = "It was refused: " + r.Message + "."
-	t.Money = "Nothing was paid for it."
+	if r.Code == events.CodeCancelled {
+		t.Headline = "It was " + r.Message + "."
+	}
+	t.Money = t.unpaid("Nothing was paid for it.")
 	if t.job.Rejection {
 		t.known("this is a message that was refused, %s its message id; no job was touched", t.job.ID)
 	}
@@ -284,13 +310,15 @@ func (t *teller) expired() {
 		t.unknown("whether the vendor finished it")
 		t.next("clipqueue recheck "+j.ID, "Ask the vendor now:")
 		t.next("clipqueue retry "+j.ID, "If the vendor has given it up, make it anew:")
-	case MayBeCharged(j):
+	case Unanswered(j):
 		t.Money = "It may have been charged; the price is not known."
 		t.unknown("whether the vendor had accepted it")
 		t.known("a late callback still counts")
 		t.resolve()
 	default:
-		t.Money = "Nothing was paid for it."
+		if t.Money = t.unpaid("Nothing was paid for it."); doubtful(j) {
+			t.Headline = "It ended without a verdict: the vendor did not accept the prompt by the deadline."
+		}
 		t.next("clipqueue retry "+j.ID, "To try it again, as a new job:")
 	}
 }
@@ -319,11 +347,46 @@ func MayBeCharged(j job.Job) bool {
 	switch j.State {
 	case job.Submitting, job.Unconfirmed, job.Processing, job.Completed, job.Failed:
 		return true
-	case job.Queued, job.Rejected:
-		return false
-	case job.Expired:
+	case job.Queued, job.Rejected, job.Expired:
 	}
-	return j.GenerationID != "" || before(j) != job.Queued
+	return j.GenerationID != "" || Unanswered(j) || doubtful(j)
+}
+
+// Unanswered says whether the job ended while the answer to its last submit was
+// lost, and nobody has said since what became of it.
+func Unanswered(j job.Job) bool {
+	return j.State == job.Expired && j.GenerationID == "" && before(j) != job.Queued
+}
+
+// doubtful says whether an operator put the job on the queue again after the
+// answer to a submit was lost: that the vendor did not accept that one is the
+// operator's word. Nobody else puts a job back, which is when EnqueuedAt is set anew.
+func doubtful(j job.Job) bool {
+	if len(j.History) == 0 || !j.EnqueuedAt.After(j.History[0].At) {
+		return false
+	}
+	back := slices.IndexFunc(j.History, func(s job.Step) bool { return s.State == job.Queued && s.At.Equal(j.EnqueuedAt) })
+	if back < 0 {
+		return true // the step has been dropped: the worst is assumed
+	}
+	return slices.ContainsFunc(j.History[:back], func(s job.Step) bool { return s.State == job.Unconfirmed })
+}
+
+// Began is when the job was first put on the queue. EnqueuedAt is later once an
+// operator has put it there again: then all that is known is when it was stored.
+func Began(j job.Job) time.Time {
+	if j.CreatedAt.Before(j.EnqueuedAt) {
+		return j.CreatedAt
+	}
+	return j.EnqueuedAt
+}
+
+// Took is how long the job took from the queue to its verdict; 0 while it has none.
+func Took(j job.Job) time.Duration {
+	if j.SettledAt.IsZero() {
+		return 0
+	}
+	return j.SettledAt.Sub(Began(j))
 }
 
 // before is the state that the job was in before the last.

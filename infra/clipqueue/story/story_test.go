@@ -155,3 +155,105 @@ func TestSpanOfTheLongestTimes(t *testing.T) {
 		t.Errorf("the longest time is %q", got)
 	}
 }
+
+// A submit's answer was lost, an operator allowed another, and the job went on:
+// that nothing was paid is then no more than the operator's word.
+func TestAfterAnOperatorsWord(t *testing.T) {
+	t.Parallel()
+	rules := job.DefaultRules()
+	const word = "Nothing, if the submit whose answer was lost was not accepted."
+	at := jobtest.Epoch().Add(30 * time.Minute)
+	release := job.Release{At: at, By: "jo"}
+	claim := job.Claim{At: at.Add(time.Minute), ID: "claim-3", PayloadHash: jobtest.PayloadHash}
+	putBack := job.PutBack{At: claim.At, Attempt: 3, RetryAt: claim.At.Add(time.Hour), Message: "429"}
+	for _, tc := range []struct {
+		name, stage string
+		facts       []job.Fact
+		headline    string
+		charged     bool
+	}{
+		{"queued", "unconfirmed", []job.Fact{release}, "It waits on the queue", true},
+		{"refused for a moment", "unconfirmed", []job.Fact{release, claim, putBack}, "It waits on the queue", true},
+		{"cancelled", "unconfirmed", []job.Fact{release, job.Cancel{At: at, By: "jo"}}, "It was cancelled by jo", true},
+		{"refused", "unconfirmed", []job.Fact{release, claim, job.Refuse{At: at, Attempt: 3, Message: "400"}}, "It was refused: 400.", true},
+		{
+			"never accepted", "expired, unconfirmed",
+			[]job.Fact{job.Release{At: at.Add(time.Hour), By: "jo"}, job.Deadline{At: at.AddDate(0, 0, 8)}},
+			"It ended without a verdict: the vendor did not accept the prompt by the deadline.", true,
+		},
+		{"no answer was ever lost", "expired, never accepted", []job.Fact{job.Release{At: at.AddDate(0, 0, 8), By: "jo"}}, "It waits on the queue", false},
+		{"refused late, by the vendor itself", "unconfirmed", []job.Fact{job.PutBack{At: at, Attempt: 2, RetryAt: at, Message: "429"}}, "It waits on the queue", false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			j := jobtest.At(t, rules, "order-7", tc.stage)
+			for _, f := range tc.facts {
+				var err error
+				if j, err = rules.Apply(j, f); err != nil {
+					t.Fatalf("%T: %v", f, err)
+				}
+			}
+			s := story.Tell(j, rules, at)
+			if !strings.HasPrefix(s.Headline, tc.headline) || (s.Money == word) != tc.charged || story.MayBeCharged(j) != tc.charged {
+				t.Errorf("%q, money %q, may be charged %v", s.Headline, s.Money, story.MayBeCharged(j))
+			}
+		})
+	}
+}
+
+// A record keeps its first step and its last ones: where an operator's word has
+// been dropped, the worst is assumed.
+func TestAnOperatorsWordThatIsForgotten(t *testing.T) {
+	t.Parallel()
+	j := jobtest.At(t, job.DefaultRules(), "order-7", "queued")
+	if story.MayBeCharged(j) {
+		t.Error("refused for a moment: it is not charged")
+	}
+	if j.EnqueuedAt = jobtest.Epoch().Add(time.Second); !story.MayBeCharged(j) {
+		t.Error("put on the queue again, nobody knows why any more: it may be charged")
+	}
+}
+
+// What a job that waits for reconcile tells of when it goes on.
+func TestQueuedAnew(t *testing.T) {
+	t.Parallel()
+	rules := job.DefaultRules()
+	at := jobtest.Epoch().Add(time.Hour)
+	for want, change := range map[string]func(*job.Job){
+		"its message is put on the queue again within a minute (reconcileEvery), and is submitted then": func(*job.Job) {},
+		"its message is put on the queue again 2026-01-02 04:09:05 UTC (in 5m), or up to a minute later, and is submitted then": func(j *job.Job) {
+			j.DueAt = at.Add(5 * time.Minute)
+		},
+		"its message was put on the queue again, and is submitted in its turn": func(j *job.Job) { j.Looks, j.DueAt = 1, at.Add(time.Hour) },
+	} {
+		j, err := rules.Apply(jobtest.At(t, rules, "order-7", "unconfirmed"), job.Release{At: at, By: "jo"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(&j)
+		if s := story.Tell(j, rules, at); !slices.Contains(s.Known, want) {
+			t.Errorf("what is known lacks %q: %q", want, s.Known)
+		}
+	}
+}
+
+func TestTook(t *testing.T) {
+	t.Parallel()
+	rules := job.DefaultRules()
+	j := jobtest.At(t, rules, "order-7", "unconfirmed")
+	if got := story.Took(j); got != 0 {
+		t.Errorf("without a verdict: %v", got)
+	}
+	settled, err := rules.Apply(j, jobtest.Callback(job.Completed))
+	if got := story.Took(settled); err != nil || got != 61*time.Second {
+		t.Errorf("from the queue to the verdict: %v, want 61 s (%v)", got, err)
+	}
+	j, err = rules.Apply(j, job.Release{At: jobtest.Epoch().Add(30 * time.Second), By: "jo"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err = rules.Apply(j, jobtest.Callback(job.Completed))
+	if got := story.Took(j); err != nil || got != 60*time.Second {
+		t.Errorf("put back by an operator meanwhile: %v, want 60 s from when it was stored (%v)", got, err)
+	}
+}
