@@ -52,7 +52,7 @@ func checkChangelog(changelog, version string) error {
 	case strings.HasSuffix(version, dev):
 		return nil
 	case newest != version:
-		return fmt.Errorf(`CHANGELOG.md: its newest release is %s: add "## [%s] - YYYY-MM-DD" with what has changed`, newest, version)
+		return fmt.Errorf(`CHANGELOG.md: its newest release is not %[1]s: add "## [%[1]s] - YYYY-MM-DD" with what has changed`, version)
 	case unreleased:
 		return fmt.Errorf("CHANGELOG.md: there are changes under [Unreleased]: put them under [%s], and take that heading out", version)
 	}
@@ -83,5 +83,5 @@ func git(ctx context.Context, dir string, args ...string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("git %s: %w: %s", args[0], err, strings.TrimSpace(complaint.String()))
 	}
-	return strings.TrimSpace(string(out)), nil
+	return strings.TrimRight(string(out), "\n"), nil
 }

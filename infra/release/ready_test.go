@@ -38,7 +38,7 @@ func TestChangelogMustFitTheVersion(t *testing.T) {
 		"a release":                    {newer + older, "1.2.0", ""},
 		"no section for changes":       {older, "1.2.0-dev", `it has no section "## [Unreleased]"`},
 		"version was released":         {unreleased + newer, "1.2.0-dev", "1.2.0 is released: give infra/version/version.go the version that comes after it"},
-		"release is not written down":  {older, "1.2.0", `its newest release is 1.1.0: add "## [1.2.0] - YYYY-MM-DD"`},
+		"release is not written down":  {older, "1.2.0", `its newest release is not 1.2.0: add "## [1.2.0] - YYYY-MM-DD"`},
 		"release without a date":       {"\n## [1.2.0]\n" + older, "1.2.0", `add "## [1.2.0] - YYYY-MM-DD"`},
 		"changes above the release":    {unreleased + newer, "1.2.0", "put them under [1.2.0]"},
 		"version that is none":         {newer, "1.2.x", `"1.2.x" is not a semantic version`},
@@ -90,8 +90,8 @@ func TestReadyToRelease(t *testing.T) {
 	refused("1.1.0")
 	refused("1.2.0-dev", "1.2.0-dev is not a release", "tag it v1.2.0", "make release SNAPSHOT=1")
 	changelog("# Changelog\n\n## [1.1.0] - 2026-10-02\n")
-	refused("1.1.0", "not committed: commit or remove them:\nM CHANGELOG.md")
-	refused("1.2.0", "its newest release is 1.1.0", "not committed", "git tag v1.2.0")
+	refused("1.1.0", "not committed: commit or remove them:\n M CHANGELOG.md")
+	refused("1.2.0", "its newest release is not 1.2.0", "not committed", "git tag v1.2.0")
 	run("commit", "--quiet", "-a", "-m", "second")
 	refused("1.1.0", "the commit has no tag v1.1.0: check out v1.1.0")
 }
