@@ -54,8 +54,9 @@ func fieldNames(typ reflect.Type) []string {
 	}
 	var names []string
 	for field := range typ.Fields() {
-		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		names = append(names, name)
+		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); !field.Anonymous {
+			names = append(names, name)
+		}
 		names = append(names, fieldNames(field.Type)...)
 	}
 	return names

@@ -23,7 +23,8 @@ func (r *root) quarantineCommand() *cobra.Command {
 		Use:   "quarantine",
 		Short: "Signed callbacks that fitted no job: list, show, replay, drop",
 		Long: `Callbacks that the vendor signed and that fitted no job, or contradicted one. They are kept raw, and
-never become events by themselves.
+never become events by themselves. Each is held against its job as that stands now, and what to do
+with it is said.
 
 ID is the callback's id from the list, or enough of its beginning.`,
 		Args: cobra.NoArgs,
@@ -32,7 +33,7 @@ ID is the callback's id from the list, or enough of its beginning.`,
 	var limit int
 	list := &cobra.Command{
 		Use:     "list",
-		Short:   "What lies in quarantine, the newest first",
+		Short:   "What lies in quarantine, why, and what to do with it",
 		Long:    "List what lies in quarantine, the newest first, by an index: the table is not scanned.",
 		Example: example("clipqueue quarantine list"),
 		Args:    cobra.NoArgs,
@@ -46,7 +47,7 @@ ID is the callback's id from the list, or enough of its beginning.`,
 	})
 	show := &cobra.Command{
 		Use:     "show ID",
-		Short:   "One callback, with its raw body",
+		Short:   "One callback, why it is here, what to do, and its raw body",
 		Example: example("clipqueue quarantine show 3f9a2c"),
 		Args:    cobra.ExactArgs(1),
 		RunE:    r.connected(r.quarantineShow),
@@ -55,14 +56,20 @@ ID is the callback's id from the list, or enough of its beginning.`,
 	replay := &cobra.Command{
 		Use:   "replay ID...",
 		Short: "Take callbacks as if they came now",
-		Long: `Take each callback as if it came now: if it fits its job by now, it settles it, and leaves quarantine.
+		Long: `Take each callback as if it came now. What becomes of it depends on its job:
 
---to gives it to a job that you name, for one whose path was wrong: the job must await a verdict,
-and must not have another generation.`,
+  it awaits a verdict     it takes this one, if it has no other generation; its event goes out
+  it expired              the same: a late verdict still counts
+  it says the same        nothing changes
+  it says something else, or has another generation, or was refused
+                          the callback is refused, and stays in quarantine
+
+Except for the last, the callback leaves quarantine. Its path must name the job and prove that the
+callback is meant for it; --to gives it to a job that you name instead, whatever its path says.`,
 		Example: example("clipqueue quarantine replay 3f9a2c", "clipqueue quarantine replay 3f9a2c --to order-1042"),
 		Args:    cobra.MinimumNArgs(1),
 	}
-	replay.Flags().StringVar(&to, "to", "", "job_id of the job that it belongs to")
+	replay.Flags().StringVar(&to, "to", "", "give it to the job of this job_id")
 	replay.RunE = r.connected(func(ctx context.Context, s *Services, ids []string) error {
 		if to != "" && len(ids) > 1 {
 			return usage("--to takes one callback: a job has one verdict")
@@ -71,7 +78,7 @@ and must not have another generation.`,
 	})
 	drop := &cobra.Command{
 		Use:     "drop ID...",
-		Short:   "Delete callbacks for good",
+		Short:   "Show callbacks, ask, and delete them for good",
 		Example: example("clipqueue quarantine drop 3f9a2c"),
 		Args:    cobra.MinimumNArgs(1),
 		RunE:    r.connected(r.quarantineDrop),
@@ -90,13 +97,14 @@ type heldView struct {
 	JobID   string    `json:"job_id,omitempty"`
 	Reason  string    `json:"reason"`
 	Status  string    `json:"status,omitempty"`
+	advice
 	// Body is the raw body, where it is UTF-8; else BodyBase64 is.
 	Body       string `json:"body,omitempty"`
 	BodyBase64 string `json:"body_base64,omitempty"`
 }
 
-func viewOfHeld(h store.Held) heldView {
-	v := heldView{ID: h.ID(), FirstAt: h.FirstAt, LastAt: h.At, Seen: h.Seen, Reason: h.Reason}
+func viewOfHeld(h store.Held, a advice) heldView {
+	v := heldView{ID: h.ID(), FirstAt: h.FirstAt, LastAt: h.At, Seen: h.Seen, Reason: h.Reason, advice: a}
 	v.JobID, _ = addressOf(h.Path)
 	if g, err := creativeai.ParseCallback(h.Body); err == nil {
 		v.Status = g.Status
@@ -124,16 +132,20 @@ func (r *root) quarantineList(ctx context.Context, s *Services, limit int) error
 	if err != nil {
 		return err
 	}
-	t := r.table("id", "first", "seen", "job", "says", "why it is here")
+	advise, err := r.adviser(ctx, s, list)
+	if err != nil {
+		return err
+	}
+	t := r.table("id", "first", "seen", "job", "says", "why it is here, and what to do")
 	for _, h := range list {
-		v := viewOfHeld(h)
+		v := viewOfHeld(h, advise(h))
 		if r.json() {
 			if err := r.print(v); err != nil {
 				return err
 			}
 			continue
 		}
-		t.AppendRow([]any{v.ID[:min(len(v.ID), 12)], story.Distance(v.FirstAt, r.app.Now()), v.Seen, v.JobID, v.Status, short(v.Reason, 70)})
+		t.AppendRow([]any{v.ID[:min(len(v.ID), shortID)], story.Distance(v.FirstAt, r.app.Now()), v.Seen, v.JobID, v.Status, v.lines()})
 	}
 	if !r.json() && len(list) > 0 {
 		t.Render()
@@ -141,6 +153,9 @@ func (r *root) quarantineList(ctx context.Context, s *Services, limit int) error
 	r.note("%s in quarantine", plural(len(list), "callback"))
 	return nil
 }
+
+// shortID is how much of an id a person reads and types.
+const shortID = 12
 
 // mostHeld is how many are looked through for one whose id is cut short.
 const mostHeld = 1000
@@ -175,13 +190,17 @@ func (r *root) quarantineShow(ctx context.Context, s *Services, args []string) e
 	if err != nil {
 		return err
 	}
-	v := viewOfHeld(h)
+	advise, err := r.adviser(ctx, s, []store.Held{h})
+	if err != nil {
+		return err
+	}
+	v := viewOfHeld(h, advise(h))
 	if r.json() {
 		return r.print(v)
 	}
-	r.say("%s\n  first   %s\n  last    %s\n  seen    %d\n  job     %s\n  reason  %s\n", v.ID,
+	r.say("%s\n  first  %s\n  last   %s\n  seen   %d\n  job    %s\n  noted  %s\n", v.ID,
 		v.FirstAt.UTC().Format(time.RFC3339), v.LastAt.UTC().Format(time.RFC3339), v.Seen, v.JobID, v.Reason)
-	r.say("%s", v.Body+v.BodyBase64)
+	r.say("%s\n\n%s", v.lines(), v.Body+v.BodyBase64)
 	return nil
 }
 
@@ -231,23 +250,32 @@ func (r *root) replay(ctx context.Context, s *Services, id, to string) error {
 }
 
 func (r *root) quarantineDrop(ctx context.Context, s *Services, ids []string) error {
-	if err := r.agree(ctx, fmt.Sprintf("Delete %s for good?", plural(len(ids), "callback"))); err != nil {
-		return err
-	}
-	return r.forEach(ids, func(id string) error {
+	list := make([]store.Held, len(ids))
+	for i, id := range ids {
 		h, err := held(ctx, s, id)
 		if err != nil {
 			return err
 		}
+		list[i] = h
+		v := viewOfHeld(h, advice{})
+		r.note("%s  %s  %s  %s  %s", v.ID, story.Distance(v.FirstAt, r.app.Now()), v.JobID, v.Status, short(v.Reason, 70))
+	}
+	if err := r.agree(ctx, fmt.Sprintf("Delete %s for good?", plural(len(ids), "callback"))); err != nil {
+		return err
+	}
+	for _, h := range list {
 		if err := s.Quarantine.DropQuarantined(ctx, h.ID()); err != nil {
 			return err
 		}
 		if r.json() {
-			return r.print(movedQuarantine{h.ID()})
+			if err := r.print(movedQuarantine{h.ID()}); err != nil {
+				return err
+			}
+			continue
 		}
 		r.say("%s dropped", h.ID())
-		return nil
-	})
+	}
+	return nil
 }
 
 // movedQuarantine is a callback that was dropped, as JSON.
