@@ -72,6 +72,8 @@ type emitter interface {
 type vendor interface {
 	Ask(ctx context.Context, generationID string) (creativeai.Generation, error)
 	URL(ctx context.Context) (string, error)
+	// AskWith asks with this key instead of the one in force.
+	AskWith(ctx context.Context, key, generationID string) (creativeai.Generation, error)
 }
 
 // stack is what is known of the deployment as a whole.

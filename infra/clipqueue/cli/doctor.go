@@ -75,7 +75,7 @@ func (r *root) checks() []check {
 		{"vendor", checkVendor},
 		{"webhook", checkWebhook},
 		{"feed", checkFeed},
-		{"queue", checkQueue},
+		{"queue", r.checkQueue},
 		{"dead letters", checkDead},
 		{"overdue jobs", r.checkOverdue},
 		{"quarantine", checkQuarantine},
@@ -164,11 +164,25 @@ func checkVendor(ctx context.Context, s *Services) (finding, error) {
 	case err == nil, errors.Is(err, creativeai.ErrNotFound):
 		return well("%s answers and takes the key", url), nil
 	case errors.Is(err, creativeai.ErrAccountRefused):
-		return bad(fmt.Sprintf("%s refuses the account: %v", url, err), "Put the right key (clipqueue key set), or top up the account. Jobs wait meanwhile."), nil
+		return bad(fmt.Sprintf("%s refuses the %s: %v", url, refused(err), err), accountAdvice(ctx, s, err)), nil
 	case errors.As(err, &status):
 		return warn(fmt.Sprintf("%s answers, but not as documented: %v", url, err), "If it lasts, ask the vendor. Jobs wait meanwhile."), nil
 	}
 	return warn(fmt.Sprintf("%s cannot be reached from here: %v", url, err), "See whether it is down, or only not reachable from this machine."), nil
+}
+
+// accountAdvice says what to do about a refused key, or a refused account.
+func accountAdvice(ctx context.Context, s *Services, err error) string {
+	if refused(err) != "key" {
+		return "Top up the account, or ask the vendor what it lacks. Jobs wait meanwhile."
+	}
+	previous, err := s.KeyReader.Value(ctx, deployment.KeyPrevious)
+	if err == nil && previous != "" {
+		if _, err = s.Vendor.AskWith(ctx, previous, probeID); err == nil || errors.Is(err, creativeai.ErrNotFound) {
+			return "The vendor still takes the key before it. Make that the current one again: clipqueue key swap. Jobs wait meanwhile."
+		}
+	}
+	return "Put the right key: clipqueue key set. Jobs wait meanwhile."
 }
 
 func checkWebhook(ctx context.Context, s *Services) (finding, error) {
@@ -184,7 +198,18 @@ func checkWebhook(ctx context.Context, s *Services) (finding, error) {
 	case status == http.StatusTooManyRequests:
 		return warn(url+" is throttled: 429", "Raise the settings webhookRate and webhookBurst if callbacks are that many."), nil
 	}
-	return bad(fmt.Sprintf("%s answers a wrong signature with %d, not 401", url, status), "Look at the log of the webhook function, and see that nothing else answers there."), nil
+	return bad(fmt.Sprintf("%s answers a wrong signature with %d, not 401", url, status),
+		"See that nothing else answers there, and look at the log of the webhook function."+logCommand(ctx, s, "Webhook")), nil
+}
+
+// logCommand is what shows the log of a function, to follow a sentence; empty
+// where that is not known.
+func logCommand(ctx context.Context, s *Services, function string) string {
+	group, err := s.Health.LogGroup(ctx, function)
+	if err != nil || group == "" {
+		return ""
+	}
+	return " " + tail(group)
 }
 
 func checkFeed(ctx context.Context, s *Services) (finding, error) {
@@ -198,12 +223,46 @@ func checkFeed(ctx context.Context, s *Services) (finding, error) {
 	return well("prompts are taken from the queue"), nil
 }
 
-func checkQueue(ctx context.Context, s *Services) (finding, error) {
+func (r *root) checkQueue(ctx context.Context, s *Services) (finding, error) {
 	d, err := s.Lookers.Depth(ctx, s.Outputs.JobQueueURL)
 	if err != nil {
 		return finding{}, err
 	}
-	return well("%d prompts wait, %d are being handled or wait for another try", d.Waiting+d.Delayed, d.InFlight), nil
+	owed, err := r.withoutMessage(ctx, s)
+	if err != nil {
+		return finding{}, err
+	}
+	if owed > 0 {
+		return well("%s; not on it, but put there by reconcile within minutes: %s", waitingWords(d), plural(owed, "queued job")), nil
+	}
+	return well("%s", waitingWords(d)), nil
+}
+
+// withoutMessage counts the queued jobs whose message is due, as after a resolve
+// that allowed a new submit; of each shard's due jobs it looks at one page.
+func (r *root) withoutMessage(ctx context.Context, s *Services) (n int, err error) {
+	rules, err := s.Stack.Rules(ctx)
+	if err != nil {
+		return 0, err
+	}
+	now := r.app.Now()
+	var keys []string
+	for shard := range store.Shards {
+		due, err := s.Lists.Due(ctx, shard, now, overduePage)
+		if err != nil {
+			return 0, err
+		}
+		for _, d := range due {
+			keys = append(keys, d.Key)
+		}
+	}
+	jobs, err := s.Lists.Many(ctx, keys)
+	for _, j := range jobs {
+		if rules.NeedsMessage(j, now) {
+			n++
+		}
+	}
+	return n, err
 }
 
 func checkDead(ctx context.Context, s *Services) (finding, error) {
@@ -228,22 +287,32 @@ func checkDead(ctx context.Context, s *Services) (finding, error) {
 }
 
 func (r *root) checkOverdue(ctx context.Context, s *Services) (finding, error) {
-	limit, n := r.app.Now().Add(-overdueAfter), 0
+	limit, n, most := r.app.Now().Add(-overdueAfter), 0, 0
 	var first string
 	for shard := range store.Shards {
 		due, err := s.Lists.Due(ctx, shard, limit, overduePage)
 		if err != nil {
 			return finding{}, err
 		}
-		if n += len(due); len(due) > 0 {
+		n, most = n+len(due), max(most, len(due))
+		if len(due) > 0 {
 			first = strings.TrimPrefix(due[0].Key, "job#")
 		}
 	}
 	if n > 0 {
-		return bad(fmt.Sprintf("%d or more are overdue by more than %s, such as %s", n, story.Span(overdueAfter), first),
-			"Look at the log of the reconcile function: it should have looked at them."), nil
+		return bad(fmt.Sprintf("overdue by more than %s: %s, such as %s", story.Span(overdueAfter), counted(n, most, "job"), first),
+			"Reconcile should have looked at them: see its log."+logCommand(ctx, s, "Reconcile")), nil
 	}
 	return well("none"), nil
+}
+
+// counted is a number of things that were counted a page at a time: longest is
+// the fullest page.
+func counted(n, longest int, noun string) string {
+	if longest >= overduePage {
+		return "at least " + plural(n, noun)
+	}
+	return plural(n, noun)
 }
 
 func checkQuarantine(ctx context.Context, s *Services) (finding, error) {
@@ -252,7 +321,7 @@ func checkQuarantine(ctx context.Context, s *Services) (finding, error) {
 		return finding{}, err
 	}
 	if len(list) > 0 {
-		return warn(fmt.Sprintf("%d or more callbacks that fitted no job", len(list)), "See what they are: clipqueue quarantine list"), nil
+		return warn(counted(len(list), len(list), "callback")+" that fitted no job", "See what they are: clipqueue quarantine list"), nil
 	}
 	return well("empty"), nil
 }

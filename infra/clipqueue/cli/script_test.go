@@ -170,6 +170,8 @@ func set(ts *testscript.TestScript, _ bool, args []string) {
 		s.finalFails = n
 	case "webhook":
 		s.webhook = n
+	case "takes":
+		s.taken = args[1]
 	case "listens":
 		s.listens = n
 	case "opens-in":

@@ -48,6 +48,7 @@ type world struct {
 	keys        []keyVersion
 	generations map[string]creativeai.Generation
 	asked       []string
+	taken       string // the key that the vendor takes, where one is tried
 	emitted     []bus.Entry
 	listeners   map[string][]events.DetailType
 	alarms      []deployment.Alarm
@@ -318,7 +319,7 @@ func (w *world) Put(_ context.Context, entries []bus.Entry) ([]error, error) {
 	return make([]error, len(entries)), nil
 }
 
-// Ask and URL are the vendor's.
+// Ask, AskWith and URL are the vendor's.
 func (w *world) Ask(_ context.Context, id string) (creativeai.Generation, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -329,10 +330,19 @@ func (w *world) Ask(_ context.Context, id string) (creativeai.Generation, error)
 		return g, &creativeai.StatusError{Status: http.StatusNotFound, Reason: "404"}
 	case g.Status == "refused":
 		return g, &creativeai.StatusError{Status: http.StatusUnauthorized, Reason: "401: the key is wrong"}
+	case g.Status == "broke":
+		return g, &creativeai.StatusError{Status: http.StatusPaymentRequired, Reason: "402: no credit"}
 	case g.Status == "down":
 		return g, fmt.Errorf("dial: connection refused")
 	}
 	return g, nil
+}
+
+func (w *world) AskWith(_ context.Context, key, _ string) (creativeai.Generation, error) {
+	if key != w.taken {
+		return creativeai.Generation{}, &creativeai.StatusError{Status: http.StatusUnauthorized, Reason: "401: the key is wrong"}
+	}
+	return creativeai.Generation{}, &creativeai.StatusError{Status: http.StatusNotFound, Reason: "404"}
 }
 
 func (w *world) URL(context.Context) (string, error) { return "https://vendor.test", nil }

@@ -149,11 +149,7 @@ func (v Vendor) URL(context.Context) (string, error) {
 // Ask is [creativeai.Account.Ask].
 func (v Vendor) Ask(ctx context.Context, generationID string) (creativeai.Generation, error) {
 	d := v.deployment
-	s, err := d.settings()
-	if err != nil {
-		return creativeai.Generation{}, err
-	}
-	client, noClient := creativeai.New(s.VendorURL, creativeai.WithVersion("operator"), creativeai.WithClock(func() time.Time { return d.now() }))
+	client, noClient := v.client()
 	source, noKeys := keys.New(secretsmanager.NewFromConfig(d.aws), d.Outputs.APIKeySecretARN, d.now)
 	if err := errors.Join(noClient, noKeys); err != nil {
 		return creativeai.Generation{}, err
@@ -163,4 +159,21 @@ func (v Vendor) Ask(ctx context.Context, generationID string) (creativeai.Genera
 		return creativeai.Generation{}, err
 	}
 	return account.Ask(ctx, generationID)
+}
+
+// AskWith is [creativeai.Client.Get], with a key that need not be in force.
+func (v Vendor) AskWith(ctx context.Context, key, generationID string) (creativeai.Generation, error) {
+	client, err := v.client()
+	if err != nil {
+		return creativeai.Generation{}, err
+	}
+	return client.Get(ctx, key, generationID)
+}
+
+func (v Vendor) client() (*creativeai.Client, error) {
+	s, err := v.deployment.settings()
+	if err != nil {
+		return nil, err
+	}
+	return creativeai.New(s.VendorURL, creativeai.WithVersion("operator"), creativeai.WithClock(func() time.Time { return v.deployment.now() }))
 }
