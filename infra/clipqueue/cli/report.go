@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,7 +20,7 @@ func (r *root) reportCommand() *cobra.Command {
 		Use:   "report",
 		Short: "Sum up jobs: outcomes, latency, models, credits, AWS cost",
 		Long: `Sum up the jobs of a time: how they ended, how long they took from the queue to the verdict and
-where (in the queue, at the vendor's, ours), by model, with failovers, credits, and about what AWS
+where (in the queue, our submit, at the vendor's, until we heard of it), by model, with failovers, credits, and about what AWS
 charges. With --html as one page with charts, which needs no network.
 
 It reads the index of creation times and each record, at half price: about 1 US cent for 50,000
@@ -39,12 +40,20 @@ jobs. --read bounds it.`,
 }
 
 func (r *root) report(ctx context.Context, s *Services, f filter, html string) error {
-	query, err := f.check(r.app.Now())
+	now := r.app.Now()
+	query, err := f.check(now)
 	if err != nil {
 		return err
 	}
-	sums := report.New(query.since, query.until)
+	until := query.until
+	if until.After(now) {
+		until = now
+	}
+	sums := report.New(query.since, until)
 	result, err := query.each(ctx, s.Lists, func(j job.Job) error {
+		if !j.CreatedAt.Before(until) { // by the clock of a machine that is ahead
+			j.CreatedAt = until.Add(-time.Millisecond)
+		}
 		sums.Add(j)
 		return nil
 	})
@@ -67,7 +76,7 @@ func (r *root) report(ctx context.Context, s *Services, f filter, html string) e
 	case r.json():
 		return r.print(sums.Summary())
 	case html == "":
-		r.showSummary(sums.Summary())
+		r.showSummary(sums.Summary(), query.window())
 	}
 	return nil
 }
@@ -84,8 +93,12 @@ func (r *root) writePage(sums *report.Report, stack, note, name string) error {
 	return err
 }
 
-func (r *root) showSummary(s report.Summary) {
-	r.say("%d jobs, %d with a verdict, %d completed; %d messages refused", s.Jobs, s.Ended, s.Completed(), s.Rejections)
+func (r *root) showSummary(s report.Summary, window string) {
+	if s.Jobs == 0 && s.Rejections == 0 {
+		r.say("no jobs created %s", window)
+		return
+	}
+	r.say("%s created %s: %d with a verdict, %d completed; %s refused", plural(s.Jobs, "job"), window, s.Ended, s.Completed(), plural(s.Rejections, "message"))
 	r.say("%d credits; %d by a fallback provider; AWS about $%.4f, $%.6f a job\n", s.Credits, s.Failovers, s.Cost.USD, s.Cost.PerJob)
 	if len(s.Models) > 0 {
 		t := r.table("model", "jobs", "completed", "failed", "expired, rejected", "open", "by failover", "credits")
@@ -96,9 +109,13 @@ func (r *root) showSummary(s report.Summary) {
 	}
 	if len(s.Latency) > 0 {
 		r.say("")
-		t := r.table("of the jobs", "within", "in the queue", "at the vendor's", "ours")
+		t := r.table("of the jobs", "within", "in the queue", "our submit", "at the vendor's", "until we heard")
 		for _, l := range s.Latency {
-			t.AppendRow([]any{fmt.Sprintf("%g%%", l.Percentile), fmt.Sprintf("%.1f s", l.Total), fmt.Sprintf("%.1f s", l.Queue), fmt.Sprintf("%.1f s", l.Vendor), fmt.Sprintf("%.1f s", l.Us)})
+			row := []any{fmt.Sprintf("%g%%", l.Percentile)}
+			for _, seconds := range []float64{l.Total, l.Queue, l.Submit(), l.Vendor, l.Heard} {
+				row = append(row, fmt.Sprintf("%.1f s", seconds))
+			}
+			t.AppendRow(row)
 		}
 		t.Render()
 	}

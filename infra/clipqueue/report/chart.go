@@ -61,8 +61,8 @@ func parts() []part {
 }
 
 // jobsChart is how many jobs were created when, by how they ended.
-func (r *Report) jobsChart() Chart {
-	return r.columnsChart(func(c column) []amount {
+func (t timeline) jobsChart() Chart {
+	return t.columnsChart(func(c column) []amount {
 		var stack []amount
 		for _, p := range parts() {
 			n := 0
@@ -76,8 +76,8 @@ func (r *Report) jobsChart() Chart {
 }
 
 // creditsChart is what the vendor charged for jobs created when.
-func (r *Report) creditsChart() Chart {
-	return r.columnsChart(func(c column) []amount {
+func (t timeline) creditsChart() Chart {
+	return t.columnsChart(func(c column) []amount {
 		return []amount{{float64(c.credits), "credit", "credits"}}
 	})
 }
@@ -88,10 +88,10 @@ type amount struct {
 	class, name string
 }
 
-func (r *Report) columnsChart(of func(column) []amount) Chart {
+func (t timeline) columnsChart(of func(column) []amount) Chart {
 	c := Chart{Width: chartWidth, Height: columnHeight + 44}
 	highest := 0.0
-	for _, col := range r.columns {
+	for _, col := range t.columns {
 		sum := 0.0
 		for _, a := range of(col) {
 			sum += a.value
@@ -105,9 +105,9 @@ func (r *Report) columnsChart(of func(column) []amount) Chart {
 		c.Rules = append(c.Rules, Rect{X: axisLeft, Y: y(v), W: chartWidth - axisLeft})
 		c.Left = append(c.Left, Label{axisLeft - 8, y(v) + 4, strconv.FormatFloat(v, 'f', -1, 64)})
 	}
-	width := (chartWidth - axisLeft) / float64(max(1, len(r.columns)))
-	every := max(1, (len(r.columns)+7)/8)
-	for i, col := range r.columns {
+	width := (chartWidth - axisLeft) / float64(max(1, len(t.columns)))
+	every := max(1, (len(t.columns)+7)/8)
+	for i, col := range t.columns {
 		x, below := axisLeft+float64(i)*width, 0.0
 		for _, a := range of(col) {
 			if a.value == 0 {
@@ -115,12 +115,12 @@ func (r *Report) columnsChart(of func(column) []amount) Chart {
 			}
 			c.Bars = append(c.Bars, Rect{
 				X: x + width*0.1, W: width * 0.8, Y: y(below + a.value), H: y(below) - y(below+a.value), Class: a.class,
-				Title: fmt.Sprintf("%s: %s %s", r.stretch(col.at), strconv.FormatFloat(a.value, 'f', -1, 64), a.name),
+				Title: fmt.Sprintf("%s: %s %s", t.name(col.at), strconv.FormatFloat(a.value, 'f', -1, 64), a.name),
 			})
 			below += a.value
 		}
 		if i%every == 0 && x+width/2 < chartWidth-tickRoom {
-			c.Below = append(c.Below, Label{x + width/2, columnHeight + 30, r.tick(col.at)})
+			c.Below = append(c.Below, Label{x + width/2, columnHeight + 30, t.tick(col.at)})
 		}
 	}
 	return c
@@ -140,20 +140,6 @@ func niceStep(highest float64) float64 {
 	return 10 * power
 }
 
-func (r *Report) tick(at time.Time) string {
-	if r.width >= 24*time.Hour {
-		return at.Format("2 Jan")
-	}
-	if r.until.Sub(r.since) > 24*time.Hour {
-		return at.Format("2 Jan 15:04")
-	}
-	return at.Format("15:04")
-}
-
-func (r *Report) stretch(at time.Time) string {
-	return at.Format("2 Jan 15:04") + ", " + story.Span(r.width)
-}
-
 // latencyChart is where the time went, at each percentile.
 func latencyChart(list []Latency) Chart {
 	c := Chart{Width: chartWidth, Height: rowHeight*float64(len(list)) + 8}
@@ -164,12 +150,17 @@ func latencyChart(list []Latency) Chart {
 	for i, l := range list {
 		y, x := rowHeight*float64(i)+6, labelLeft
 		c.Left = append(c.Left, Label{labelLeft - 10, y + 14, percentileName(l.Percentile)})
-		for _, p := range []amount{{l.Queue, "queue", "in the queue"}, {l.Vendor, "vendor", "at the vendor's"}, {l.Us, "us", "ours"}} {
+		for _, p := range []amount{
+			{l.Queue, "queue", "in the queue"},
+			{l.Submit(), "us", "our submit"},
+			{l.Vendor, "vendor", "at the vendor's"},
+			{l.Heard, "heard", "until we heard"},
+		} {
 			w := (chartWidth - labelLeft - labelRight) * share(p.value, longest)
 			c.Bars = append(c.Bars, Rect{X: x, Y: y, W: w, H: barHeight, Class: p.class, Title: fmt.Sprintf("%s %s", seconds(p.value), p.name)})
 			x += w
 		}
-		c.Right = append(c.Right, Label{x + 8, y + 14, fmt.Sprintf("%s (%s + %s + %s)", seconds(l.Total), seconds(l.Queue), seconds(l.Vendor), seconds(l.Us))})
+		c.Right = append(c.Right, Label{x + 8, y + 14, fmt.Sprintf("%s (%s + %s + %s + %s)", seconds(l.Total), seconds(l.Queue), seconds(l.Submit()), seconds(l.Vendor), seconds(l.Heard))})
 	}
 	return c
 }

@@ -19,6 +19,8 @@ type page struct {
 	Made                                             time.Time
 	JobsChart, TimesChart, ModelsChart, CreditsChart Chart
 	Median                                           string
+	// Stretch says what part of the time the charts show; empty when it is all.
+	Stretch string
 	// Note says what the report leaves out; empty when nothing.
 	Note string
 }
@@ -26,7 +28,7 @@ type page struct {
 // HTML writes the report as one page that needs no network. note, which may be
 // empty, says what the report leaves out.
 func (r *Report) HTML(w io.Writer, stack, note string, made time.Time) error {
-	t, err := template.New("report").Funcs(template.FuncMap{
+	tmpl, err := template.New("report").Funcs(template.FuncMap{
 		"percent": percent, "usd": usd, "count": count, "seconds": seconds, "percentile": percentileName,
 		"whole": func(n int64) string { return count(float64(n)) }, "thousands": func(n int) string { return count(float64(n)) },
 		"time": func(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04 UTC") },
@@ -34,15 +36,15 @@ func (r *Report) HTML(w io.Writer, stack, note string, made time.Time) error {
 	if err != nil {
 		return fmt.Errorf("the report's page: %w", err)
 	}
-	s := r.Summary()
+	s, t := r.Summary(), r.timeline()
 	p := page{
-		Summary: s, Stack: stack, Made: made, Note: note, Median: "-",
-		JobsChart: r.jobsChart(), TimesChart: latencyChart(s.Latency), ModelsChart: modelsChart(s.Models), CreditsChart: r.creditsChart(),
+		Summary: s, Stack: stack, Made: made, Note: note, Median: "-", Stretch: t.caption(),
+		JobsChart: t.jobsChart(), TimesChart: latencyChart(s.Latency), ModelsChart: modelsChart(s.Models), CreditsChart: t.creditsChart(),
 	}
 	if len(s.Latency) > 0 {
 		p.Median = seconds(s.Latency[0].Total)
 	}
-	if err := t.Execute(w, p); err != nil {
+	if err := tmpl.Execute(w, p); err != nil {
 		return fmt.Errorf("the report's page: %w", err)
 	}
 	return nil

@@ -15,9 +15,8 @@ import (
 // Report gathers jobs. Its zero value is of no use: see [New].
 type Report struct {
 	since, until time.Time
-	width        time.Duration
 
-	columns    []column
+	points     []point
 	outcomes   map[job.State]int
 	rejections int
 	times      []times
@@ -27,45 +26,26 @@ type Report struct {
 	usage      usage
 }
 
-// column is one stretch of time.
-type column struct {
-	at      time.Time
-	states  map[job.State]int
-	credits int64
-}
-
 // times is how long one job took, and where.
-type times struct{ queue, vendor, us time.Duration }
+type times struct {
+	queue, vendor, us time.Duration
+	// heard is the part of us until we heard of the verdict.
+	heard time.Duration
+}
 
 func (t times) total() time.Duration { return t.queue + t.vendor + t.us }
 
-// columnsMost bounds how many stretches a report is cut into.
-const columnsMost = 60
-
 // New is an empty report of the jobs created from since until just before until.
 func New(since, until time.Time) *Report {
-	r := &Report{
+	return &Report{
 		since: since.UTC(), until: until.UTC(), outcomes: map[job.State]int{}, models: map[string]*Model{},
 	}
-	day := 24 * time.Hour
-	for _, width := range []time.Duration{
-		time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour, day, 7 * day, 28 * day, 364 * day,
-	} {
-		if r.width = width; until.Sub(since)/width < columnsMost {
-			break
-		}
-	}
-	for at := r.since.Truncate(r.width); at.Before(r.until); at = at.Add(r.width) {
-		r.columns = append(r.columns, column{at: at, states: map[job.State]int{}})
-	}
-	return r
 }
 
 // Add takes a job, or a refused message, into the report. Those created at
 // another time are left out.
 func (r *Report) Add(j job.Job) {
-	i := int(j.CreatedAt.Sub(r.since.Truncate(r.width)) / r.width)
-	if j.CreatedAt.Before(r.since) || !j.CreatedAt.Before(r.until) || i >= len(r.columns) {
+	if j.CreatedAt.Before(r.since) || !j.CreatedAt.Before(r.until) {
 		return
 	}
 	r.usage.add(j, r.until)
@@ -74,23 +54,24 @@ func (r *Report) Add(j job.Job) {
 		return
 	}
 	r.outcomes[j.State]++
-	r.columns[i].states[j.State]++
 	r.model(j)
 	if j.State == job.Completed || j.State == job.Failed {
 		r.times = append(r.times, timesOf(j))
 	}
+	p := point{at: j.CreatedAt.UTC(), state: j.State}
 	if c := story.Credits(j); c != nil {
+		p.credits = *c
 		r.credits += *c
-		r.columns[i].credits += *c
 	} else if j.GenerationID != "" {
 		r.silent++
 	}
+	r.points = append(r.points, p)
 }
 
 // timesOf splits the time from the queue to the verdict: in the queue until the
 // claim that counts; at the vendor's from its acceptance until its own
-// completed_at, or until we heard; and ours, which is the rest: the submit and
-// the way of the verdict.
+// completed_at, or until we heard; and ours, which is the rest: the submit, and
+// until we heard of the verdict, which a callback that is lost makes long.
 func timesOf(j job.Job) times {
 	total := max(0, story.Took(j))
 	t := times{queue: between(story.Began(j), j.ClaimedAt, total)}
@@ -103,6 +84,7 @@ func timesOf(j job.Job) times {
 	}
 	t.vendor = between(accepted, ended, total-t.queue)
 	t.us = total - t.queue - t.vendor
+	t.heard = between(ended, j.SettledAt, t.us)
 	return t
 }
 
@@ -168,15 +150,21 @@ type Outcome struct {
 }
 
 // Latency is how long jobs took from the queue to the vendor's verdict, in
-// seconds: the three parts are the mean of the jobs around this rank, and add up
-// to the total.
+// seconds: queue, vendor and us are the mean of the jobs around this rank, and add
+// up to the total.
 type Latency struct {
 	Percentile float64 `json:"percentile"`
 	Total      float64 `json:"total_seconds"`
 	Queue      float64 `json:"queue_seconds"`
 	Vendor     float64 `json:"vendor_seconds"`
 	Us         float64 `json:"us_seconds"`
+	// Heard is the part of Us from the end of the work until we heard of it: by the
+	// callback, or by asking.
+	Heard float64 `json:"heard_seconds"`
 }
+
+// Submit is the part of Us until the vendor had accepted the job.
+func (l Latency) Submit() float64 { return l.Us - l.Heard }
 
 // Summary is a report in numbers.
 type Summary struct {
@@ -254,6 +242,7 @@ func (r *Report) latency() []Latency {
 			sum.queue += t.queue
 			sum.vendor += t.vendor
 			sum.us += t.us
+			sum.heard += t.heard
 		}
 		total := sorted[rank].total().Seconds()
 		scale := 0.0
@@ -262,7 +251,7 @@ func (r *Report) latency() []Latency {
 		}
 		list = append(list, Latency{
 			Percentile: p, Total: total,
-			Queue: sum.queue.Seconds() * scale, Vendor: sum.vendor.Seconds() * scale, Us: sum.us.Seconds() * scale,
+			Queue: sum.queue.Seconds() * scale, Vendor: sum.vendor.Seconds() * scale, Us: sum.us.Seconds() * scale, Heard: sum.heard.Seconds() * scale,
 		})
 	}
 	return list

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -74,7 +75,7 @@ func TestWhereTheTimeWent(t *testing.T) {
 	t.Parallel()
 	r := report.New(span())
 	r.Add(jobtest.At(t, job.DefaultRules(), "a", "completed"))
-	want := report.Latency{Percentile: 50, Total: 61, Queue: 11, Vendor: 54.322 - 12, Us: 61 - 11 - 42.322}
+	want := report.Latency{Percentile: 50, Total: 61, Queue: 11, Vendor: 54.322 - 12, Us: 61 - 11 - 42.322, Heard: 60 - 54.322}
 	if diff := cmp.Diff(want, r.Summary().Latency[0], cmpopts.EquateApprox(0, 0.001)); diff != "" {
 		t.Error(diff)
 	}
@@ -96,7 +97,7 @@ func TestStrangeClocks(t *testing.T) {
 			r := report.New(span())
 			r.Add(j)
 			l := r.Summary().Latency[0]
-			if min(l.Queue, l.Vendor, l.Us, l.Total) < 0 || math.Abs(l.Queue+l.Vendor+l.Us-l.Total) > 1e-6 {
+			if min(l.Queue, l.Vendor, l.Us, l.Heard, l.Submit()+1e-6, l.Total) < 0 || math.Abs(l.Queue+l.Vendor+l.Us-l.Total) > 1e-6 {
 				t.Errorf("%q: %+v", completedAt, l)
 			}
 		}
@@ -244,6 +245,49 @@ func checkDrawings(t *testing.T, name, text string) {
 				t.Errorf("%s: %+v", name, bar)
 			}
 		}
+	}
+}
+
+// TestStretch: a busy hour of a day is not a bar or two at its edge.
+func TestStretch(t *testing.T) {
+	t.Parallel()
+	until := jobtest.Epoch().Truncate(time.Hour)
+	for name, tc := range map[string]struct {
+		first, last time.Duration // before the end
+		want        string
+	}{
+		"all day":           {23 * time.Hour, time.Minute, ""},
+		"half of it":        {12 * time.Hour, time.Minute, ""},
+		"the last hour":     {time.Hour, time.Minute, "show 2 Jan 02:00 UTC to 2 Jan 03:00 UTC, in which all the jobs were created"},
+		"an hour before":    {5 * time.Hour, 4 * time.Hour, "show 1 Jan 22:00 UTC to 1 Jan 23:05 UTC"},
+		"one job":           {4 * time.Hour, 4 * time.Hour, "show 1 Jan 22:55 UTC to 1 Jan 23:06 UTC"},
+		"one job, just now": {time.Second, time.Second, "show 2 Jan 02:54 UTC to 2 Jan 03:00 UTC"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := report.New(until.Add(-24*time.Hour), until)
+			j := jobtest.At(t, job.DefaultRules(), "a", "completed")
+			for _, ago := range []time.Duration{tc.first, tc.last} {
+				j.CreatedAt = until.Add(-ago)
+				r.Add(j)
+			}
+			text := page(t, r, "")
+			if found := regexp.MustCompile(`The charts of time [^<]*`).FindString(text); tc.want == "" && found != "" || !strings.Contains(found, tc.want) {
+				t.Errorf("%q, want %q", found, tc.want)
+			}
+			checkDrawings(t, name, text)
+			n := 0
+			for _, bar := range regexp.MustCompile(`: (\d+) completed</title>`).FindAllStringSubmatch(text[:strings.Index(text, "How long they took")], -1) {
+				count, err := strconv.Atoi(bar[1])
+				if err != nil {
+					t.Error(err)
+				}
+				n += count
+			}
+			if n != 2 {
+				t.Errorf("%d jobs in the chart, want 2", n)
+			}
+		})
 	}
 }
 
