@@ -44,7 +44,7 @@ func readerStatements(c *Clipqueue) []awsiam.PolicyStatement {
 		allowed([]string{"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}, table, table+"/index/*"),
 		allowed([]string{"sqs:GetQueueAttributes"}, append(c.deadLetterARNs(), *c.JobQueue.Queue.QueueArn())...),
 		allowed([]string{"lambda:GetFunctionConfiguration"}, *c.Submit.Function.FunctionArn()),
-		allowed([]string{"secretsmanager:ListSecretVersionIds"}, c.Vendor.secretARN()),
+		allowed([]string{"secretsmanager:DescribeSecret", "secretsmanager:ListSecretVersionIds"}, c.Vendor.secretARN()),
 		// AWS knows no narrower resource for these two.
 		allowed([]string{"cloudwatch:DescribeAlarms", "lambda:ListEventSourceMappings"}, "*"),
 	}

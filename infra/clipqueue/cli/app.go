@@ -53,10 +53,12 @@ type lookers interface {
 type keyReader interface {
 	Value(ctx context.Context, stage string) (string, error)
 	Versions(ctx context.Context) ([]deployment.KeyVersion, error)
+	ChangedAt(ctx context.Context) (time.Time, error)
 }
 
 type keyWriter interface {
 	Put(ctx context.Context, value string) error
+	Swap(ctx context.Context, current, previous string) error
 	Retire(ctx context.Context, version string) error
 }
 

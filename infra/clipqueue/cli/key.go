@@ -6,74 +6,121 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/clipqueue/clipqueue/infra/clipqueue/deployment"
-	"github.com/clipqueue/clipqueue/infra/clipqueue/story"
 )
+
+// errKeyArgument does not repeat the argument, which may be a key.
+var errKeyArgument = &failure{"the key is read from standard input, never from arguments, which other users of a machine can see", errUsage}
+
+// noKeyHere takes no argument.
+func noKeyHere(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return errKeyArgument
+	}
+	return nil
+}
 
 func (r *root) keyCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "key",
-		Short: "The vendor's key in Secrets Manager: set, retire, status",
+		Short: "The vendor's key in Secrets Manager: set, swap, retire, status",
 		Long: `The vendor's API key, which also signs its callbacks.
 
-To rotate it: make a new key with the vendor, "key set" it, and once no job of the old key is
-processing any more, "key retire" the old one.`,
-		Args: cobra.NoArgs,
+To rotate it: make a new key with the vendor, "key set" it, and once "key status" says that no job
+depends on the old one any more, "key retire" that. If the new one was wrong, "key swap" goes back.`,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 && len(c.SuggestionsFor(args[0])) > 0 { // a word of this command's, and no key
+				return noCommand(c, args[0])
+			}
+			return noKeyHere(c, args)
+		},
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	retire := &cobra.Command{
+	c.AddCommand(r.keySetCommand(), r.keySwapCommand(), r.keyRetireCommand(), r.keyStatusCommand())
+	return c
+}
+
+func (r *root) keySetCommand() *cobra.Command {
+	var force bool
+	c := &cobra.Command{
+		Use:   "set",
+		Short: "Put a key, read from standard input; the old one stays valid for callbacks",
+		Long: `Put the vendor's key, read from standard input: from a pipe, or typed without being shown. Never
+from arguments, which other users of a machine can see.
+
+The vendor is asked first whether it takes the key. The key before it stays valid for callbacks, and
+the one before that ends: if there is one, it says who depends on it, and asks. The same value again
+is refused, since it would push that one out.`,
+		Example: example("clipqueue key set", "pass show creativeai | clipqueue key set --stage prod"),
+		Args:    noKeyHere,
+	}
+	c.RunE = r.connected(func(ctx context.Context, s *Services, _ []string) error { return r.keySet(ctx, s, force) })
+	c.Flags().BoolVar(&force, "force", false, "put it even if the vendor refuses it, or cannot be asked")
+	r.askFirst(c)
+	return c
+}
+
+func (r *root) keySwapCommand() *cobra.Command {
+	var force bool
+	c := &cobra.Command{
+		Use:   "swap",
+		Short: "Go back to the previous key; the current one stays valid for callbacks",
+		Long: `Make the previous key the current one, and the current one the previous: the way back from a key
+that was wrong. The vendor is asked first whether it takes it. Swapped twice, all is as before.`,
+		Example: example("clipqueue key swap"),
+		Args:    noKeyHere,
+	}
+	c.RunE = r.connected(func(ctx context.Context, s *Services, _ []string) error { return r.keySwap(ctx, s, force) })
+	c.Flags().BoolVar(&force, "force", false, "swap even if the vendor refuses the key, or cannot be asked")
+	return c
+}
+
+func (r *root) keyRetireCommand() *cobra.Command {
+	c := &cobra.Command{
 		Use:   "retire",
 		Short: "End the previous key: its callbacks are refused from then on",
 		Long: `Take the previous key out of force. Functions that have it at hand use it for up to 5 minutes more.
 Callbacks that the vendor signs with it are refused (401) from then on; the jobs concerned get
-their verdict all the same, when the vendor is asked.`,
+their verdict all the same, when the vendor is asked, but for those whose submit answer was lost.
+It says first how many jobs depend on it, and asks.`,
 		Example: example("clipqueue key retire"),
-		Args:    cobra.NoArgs,
+		Args:    noKeyHere,
 		RunE:    r.connected(r.keyRetire),
 	}
-	r.askFirst(retire)
-	c.AddCommand(
-		&cobra.Command{
-			Use:   "set",
-			Short: "Put a key, read from standard input; the old one stays valid for callbacks",
-			Long: `Put the vendor's key, read from standard input: from a pipe, or typed without being shown. Never
-from arguments, which other users of a machine can see.
-
-The key before it stays valid for callbacks. The same value again is refused, since it would push
-that one out.`,
-			Example: example("clipqueue key set", "pass show creativeai | clipqueue key set --stage prod"),
-			Args:    cobra.NoArgs,
-			RunE:    r.connected(r.keySet),
-		},
-		retire,
-		&cobra.Command{
-			Use:     "status",
-			Short:   "Which keys are in force, and since when; never the keys themselves",
-			Example: example("clipqueue key status"),
-			Args:    cobra.NoArgs,
-			RunE:    r.connected(r.keyStatus),
-		},
-	)
+	r.askFirst(c)
 	return c
 }
 
-func (r *root) keySet(ctx context.Context, s *Services, _ []string) error {
+func (r *root) keySet(ctx context.Context, s *Services, force bool) error {
 	value, err := r.readKey()
 	if err != nil {
 		return err
 	}
-	current, err := s.KeyReader.Value(ctx, deployment.KeyCurrent)
+	current, previous, err := keysInForce(ctx, s)
 	if err != nil {
 		return err
 	}
-	if value == current {
+	if value == current.value {
 		return &failure{"this is the key that is in force: putting it again would push the previous one out. Nothing was done", nil}
+	}
+	if !force {
+		if err := taken(ctx, s, value, "puts it"); err != nil {
+			return err
+		}
+	}
+	if previous.value != "" && value != previous.value {
+		held, err := r.dependents(ctx, s, current, previous)
+		if err != nil {
+			return err
+		}
+		if err := r.agree(ctx, fmt.Sprintf("The previous key, %s, would end now: callbacks signed with it are refused from then on. %s Put the new key?",
+			previous.named(r.app.Now()), held.words())); err != nil {
+			return err
+		}
 	}
 	if err := s.KeyWriter.Put(ctx, value); err != nil {
 		return err
@@ -81,9 +128,22 @@ func (r *root) keySet(ctx context.Context, s *Services, _ []string) error {
 	if r.json() {
 		return r.keyStatus(ctx, s, nil)
 	}
-	r.say("The key is in force, for every function within 5 minutes.")
-	if current != "" {
-		r.say("Callbacks signed with the one before it are still taken. When no job of its is processing any more: clipqueue key retire")
+	r.say("The key %s is in force, for every function within 5 minutes.", fingerprint(value))
+	if current.value != "" {
+		r.say("Callbacks signed with the one before it, %s, are still taken. To see when it can be ended: clipqueue key status", fingerprint(current.value))
+		r.say("If the new one is wrong: clipqueue key swap")
+	}
+	return nil
+}
+
+// taken is an error unless the vendor takes the key; does is what --force does.
+func taken(ctx context.Context, s *Services, key, does string) error {
+	t := try(ctx, s, key)
+	switch t.verdict {
+	case keyRefused:
+		return &failure{fmt.Sprintf("the vendor refuses this key (%s). Nothing was changed; --force %s all the same", t.says, does), nil}
+	case keyUntried:
+		return &failure{fmt.Sprintf("the vendor cannot be asked whether it takes this key (%s). Nothing was changed; --force %s all the same", t.says, does), nil}
 	}
 	return nil
 }
@@ -122,80 +182,67 @@ func (r *root) readKey() (string, error) {
 }
 
 // errNoPrevious is a secret without a previous version.
-var errNoPrevious = errors.New("there is no previous key: nothing to retire")
+var errNoPrevious = errors.New("there is no previous key: nothing was done")
 
-func (r *root) keyRetire(ctx context.Context, s *Services, _ []string) error {
-	version, err := previous(ctx, s)
-	if err != nil {
+func (r *root) keySwap(ctx context.Context, s *Services, force bool) error {
+	current, previous, err := keysInForce(ctx, s)
+	switch {
+	case err != nil:
 		return err
+	case previous.value == "":
+		return errNoPrevious
 	}
-	question := fmt.Sprintf("End the key that was put %s? Callbacks signed with it are refused from then on.", story.Distance(version.PutAt, r.app.Now()))
-	if err := r.agree(ctx, question); err != nil {
-		return err
+	if !force {
+		if err := taken(ctx, s, previous.value, "swaps them"); err != nil {
+			return err
+		}
 	}
-	if err := s.KeyWriter.Retire(ctx, version.ID); err != nil {
+	if err := s.KeyWriter.Swap(ctx, current.version.ID, previous.version.ID); err != nil {
 		return err
 	}
 	if r.json() {
 		return r.keyStatus(ctx, s, nil)
 	}
-	r.say("The previous key is out of force, for every function within 5 minutes.")
+	r.say("The key %s is in force again, for every function within 5 minutes.", fingerprint(previous.value))
+	r.say("Callbacks signed with %s are still taken. To see when it can be ended: clipqueue key status", fingerprint(current.value))
 	return nil
 }
 
-// previous is the version of the secret that is at the previous stage and has a value.
-func previous(ctx context.Context, s *Services) (deployment.KeyVersion, error) {
-	versions, err := s.KeyReader.Versions(ctx)
-	if err != nil {
-		return deployment.KeyVersion{}, err
+func (r *root) keyRetire(ctx context.Context, s *Services, _ []string) error {
+	current, previous, err := keysInForce(ctx, s)
+	switch {
+	case err != nil:
+		return err
+	case previous.value == "":
+		return errNoPrevious
 	}
-	for _, v := range versions {
-		if !slices.Contains(v.Stages, deployment.KeyPrevious) {
-			continue
-		}
-		value, err := s.KeyReader.Value(ctx, deployment.KeyPrevious)
-		if err != nil || value != "" {
-			return v, err
-		}
-	}
-	return deployment.KeyVersion{}, errNoPrevious
-}
-
-// keyView is a key in force, as JSON.
-type keyView struct {
-	Stage string    `json:"stage"`
-	Set   bool      `json:"set"`
-	PutAt time.Time `json:"put_at,omitzero"`
-}
-
-func (r *root) keyStatus(ctx context.Context, s *Services, _ []string) error {
-	versions, err := s.KeyReader.Versions(ctx)
+	held, err := r.dependents(ctx, s, current, previous)
 	if err != nil {
 		return err
 	}
-	t := r.table("key", "in force", "put")
-	for _, stage := range []struct{ name, secret string }{{"current", deployment.KeyCurrent}, {"previous", deployment.KeyPrevious}} {
-		value, err := s.KeyReader.Value(ctx, stage.secret)
-		if err != nil {
-			return err
-		}
-		view, put := keyView{Stage: stage.name, Set: value != ""}, ""
-		for _, v := range versions {
-			if view.Set && slices.Contains(v.Stages, stage.secret) {
-				view.PutAt = v.PutAt
-				put = v.PutAt.UTC().Format("2006-01-02 15:04:05 UTC") + ", " + story.Distance(v.PutAt, r.app.Now())
-			}
-		}
-		if r.json() {
-			if err := r.print(view); err != nil {
-				return err
-			}
-			continue
-		}
-		t.AppendRow([]any{stage.name, map[bool]string{true: "yes", false: "no"}[view.Set], put})
+	question := fmt.Sprintf("End the previous key, %s? Callbacks signed with it are refused from then on. %s", previous.named(r.app.Now()), held.words())
+	if err := r.agree(ctx, question); err != nil {
+		return err
 	}
-	if !r.json() {
-		t.Render()
+	if err := s.KeyWriter.Retire(ctx, previous.version.ID); err != nil {
+		return err
 	}
+	if r.json() {
+		return r.keyStatus(ctx, s, nil)
+	}
+	r.say("The key %s is out of force, for every function within 5 minutes.", fingerprint(previous.value))
 	return nil
+}
+
+// keysInForce reads both keys; one that is not there has no value.
+func keysInForce(ctx context.Context, s *Services) (current, previous keyInForce, err error) {
+	versions, err := s.KeyReader.Versions(ctx)
+	if err != nil {
+		return current, previous, err
+	}
+	if current, err = inForce(ctx, s, versions, deployment.KeyCurrent); err != nil {
+		return current, previous, err
+	}
+	previous, err = inForce(ctx, s, versions, deployment.KeyPrevious)
+	return current, previous, err
 }

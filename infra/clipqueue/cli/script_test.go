@@ -180,6 +180,8 @@ func set(ts *testscript.TestScript, _ bool, args []string) {
 		s.skew = time.Duration(n) * time.Second
 	case "alarm":
 		s.alarms = append(s.alarms, deployment.Alarm{Name: args[1], State: "ALARM", Say: "Look at it."})
+	case "refuses-key":
+		s.refused = append(s.refused, args[1])
 	case "no-key":
 		s.keys = nil
 	default:

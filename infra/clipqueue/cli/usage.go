@@ -37,8 +37,8 @@ func plainly(c *cobra.Command) {
 		return
 	}
 	c.Args = func(c *cobra.Command, args []string) error {
-		if check(c, args) == nil {
-			return nil
+		if err := check(c, args); err == nil || errors.Is(err, errUsage) { // which has words of its own
+			return err
 		}
 		return wrongArgs(c, args)
 	}

@@ -46,6 +46,8 @@ type world struct {
 	open        bool
 	opensAt     time.Time // when someone resumes a paused feed
 	keys        []keyVersion
+	keysAt      time.Time // when they were last changed
+	refused     []string  // keys that the vendor refuses
 	generations map[string]creativeai.Generation
 	asked       []string
 	taken       string // the key that the vendor takes, where one is tried
@@ -265,6 +267,8 @@ func (w *world) Versions(context.Context) ([]deployment.KeyVersion, error) {
 	return list, nil
 }
 
+func (w *world) ChangedAt(context.Context) (time.Time, error) { return w.keysAt, nil }
+
 // keyWriter is Secrets Manager, where it changes something.
 type keyWriter struct{ w *world }
 
@@ -272,6 +276,7 @@ func (k keyWriter) Put(_ context.Context, value string) error {
 	w := k.w
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.keysAt = w.now
 	for i, old := range w.keys {
 		switch {
 		case slices.Contains(old.Stages, deployment.KeyPrevious):
@@ -282,6 +287,21 @@ func (k keyWriter) Put(_ context.Context, value string) error {
 	}
 	id := fmt.Sprintf("v%d", len(w.keys)+1)
 	w.keys = append(w.keys, keyVersion{deployment.KeyVersion{ID: id, Stages: []string{deployment.KeyCurrent}, PutAt: w.now}, value})
+	return nil
+}
+
+func (k keyWriter) Swap(_ context.Context, current, previous string) error {
+	k.w.mu.Lock()
+	defer k.w.mu.Unlock()
+	k.w.keysAt = k.w.now
+	for i, v := range k.w.keys {
+		switch v.ID {
+		case current:
+			k.w.keys[i].Stages = []string{deployment.KeyPrevious}
+		case previous:
+			k.w.keys[i].Stages = []string{deployment.KeyCurrent}
+		}
+	}
 	return nil
 }
 
@@ -338,11 +358,14 @@ func (w *world) Ask(_ context.Context, id string) (creativeai.Generation, error)
 	return g, nil
 }
 
-func (w *world) AskWith(_ context.Context, key, _ string) (creativeai.Generation, error) {
-	if key != w.taken {
-		return creativeai.Generation{}, &creativeai.StatusError{Status: http.StatusUnauthorized, Reason: "401: the key is wrong"}
+func (w *world) AskWith(ctx context.Context, key, id string) (creativeai.Generation, error) {
+	switch {
+	case key == w.taken:
+		return creativeai.Generation{}, &creativeai.StatusError{Status: http.StatusNotFound, Reason: "404"}
+	case slices.Contains(w.refused, key):
+		return creativeai.Generation{}, &creativeai.StatusError{Status: http.StatusUnauthorized, Reason: "the vendor answered 401: who is that?"}
 	}
-	return creativeai.Generation{}, &creativeai.StatusError{Status: http.StatusNotFound, Reason: "404"}
+	return w.Ask(ctx, id)
 }
 
 func (w *world) URL(context.Context) (string, error) { return "https://vendor.test", nil }

@@ -161,8 +161,13 @@ func (v Vendor) Ask(ctx context.Context, generationID string) (creativeai.Genera
 	return account.Ask(ctx, generationID)
 }
 
-// AskWith is [creativeai.Client.Get], with a key that need not be in force.
+// askFor bounds one question with a key that is not the bundle's.
+const askFor = 15 * time.Second
+
+// AskWith asks with a key that need not be the bundle's; see [creativeai.Client.Get].
 func (v Vendor) AskWith(ctx context.Context, key, generationID string) (creativeai.Generation, error) {
+	ctx, cancel := context.WithTimeout(ctx, askFor)
+	defer cancel()
 	client, err := v.client()
 	if err != nil {
 		return creativeai.Generation{}, err
@@ -175,5 +180,5 @@ func (v Vendor) client() (*creativeai.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return creativeai.New(s.VendorURL, creativeai.WithVersion("operator"), creativeai.WithClock(func() time.Time { return v.deployment.now() }))
+	return creativeai.New(s.VendorURL, creativeai.WithVersion("operator"), creativeai.WithClock(v.deployment.now))
 }

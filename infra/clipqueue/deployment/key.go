@@ -66,10 +66,32 @@ func (k Key) Versions(ctx context.Context) ([]KeyVersion, error) {
 	return versions, nil
 }
 
+// ChangedAt is when anything about the secret last changed, the stage of a version included.
+func (k Key) ChangedAt(ctx context.Context) (time.Time, error) {
+	out, err := k.client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &k.id})
+	if err != nil {
+		return time.Time{}, fmt.Errorf("ask for the secret of the key: %w", err)
+	}
+	return aws.ToTime(out.LastChangedDate).UTC(), nil
+}
+
 // Put makes value the current key, and the current one the previous.
 func (k Key) Put(ctx context.Context, value string) error {
 	if _, err := k.client.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: &k.id, SecretString: &value}); err != nil {
 		return fmt.Errorf("put the key: %w", err)
+	}
+	return nil
+}
+
+// Swap makes the previous version the current one, and the current the previous:
+// Secrets Manager moves that stage by itself. Where another version is current
+// by now it does nothing, and says so.
+func (k Key) Swap(ctx context.Context, current, previous string) error {
+	_, err := k.client.UpdateSecretVersionStage(ctx, &secretsmanager.UpdateSecretVersionStageInput{
+		SecretId: &k.id, VersionStage: aws.String(KeyCurrent), MoveToVersionId: &previous, RemoveFromVersionId: &current,
+	})
+	if err != nil {
+		return fmt.Errorf("make the previous key the current one: %w", err)
 	}
 	return nil
 }
