@@ -85,7 +85,7 @@ func (r *root) setFeed(ctx context.Context, s *Services, open bool) error {
 		return r.print(v)
 	}
 	r.say("%s", feedWords(v))
-	r.say("%s.", waitingWords(depth))
+	r.say("On the queue: %s.", waitingWords(depth))
 	if !v.EffectiveAt.IsZero() {
 		r.say("%s", handWords(hand, v.EffectiveAt))
 	}
@@ -109,7 +109,7 @@ func feedWords(v feedView) string {
 
 // waitingWords say how many prompts are on the queue, about, as SQS counts.
 func waitingWords(d deployment.Depth) string {
-	return fmt.Sprintf("On the queue: %s waiting, %d in hand or waiting for another try", plural(d.Waiting+d.Delayed, "prompt"), d.InFlight)
+	return fmt.Sprintf("%s waiting, %d in hand or waiting for another try", plural(d.Waiting+d.Delayed, "prompt"), d.InFlight)
 }
 
 // handWords say what may still be submitted after a pause.

@@ -114,12 +114,14 @@ func (l Listener) putRule(ctx context.Context, name, arn string, types []events.
 }
 
 // Unsubscribe removes the queue and the rule of this name, and says whether
-// there was one of them. What is not there is no error.
+// there was one. What is not there is no error.
 func (l Listener) Unsubscribe(ctx context.Context, name string) (existed bool, err error) {
 	full := l.fullName(name)
+	// The queue is made first and goes last, so a listener that is there has one.
 	queue, noQueue := l.queues.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &full})
-	_, noRule := l.rules.RemoveTargets(ctx, &eventbridge.RemoveTargetsInput{Rule: &full, EventBusName: &l.bus, Ids: []string{target}})
-	errs := []error{unlessGone(noQueue), unlessGone(noRule)}
+	errs := []error{unlessGone(noQueue)}
+	_, err = l.rules.RemoveTargets(ctx, &eventbridge.RemoveTargetsInput{Rule: &full, EventBusName: &l.bus, Ids: []string{target}})
+	errs = append(errs, unlessGone(err))
 	_, err = l.rules.DeleteRule(ctx, &eventbridge.DeleteRuleInput{Name: &full, EventBusName: &l.bus})
 	errs = append(errs, unlessGone(err))
 	if noQueue == nil {
@@ -127,9 +129,9 @@ func (l Listener) Unsubscribe(ctx context.Context, name string) (existed bool, e
 		errs = append(errs, unlessGone(err))
 	}
 	if err := errors.Join(errs...); err != nil {
-		return true, fmt.Errorf("remove the listener %s: %w", name, err)
+		return noQueue == nil, fmt.Errorf("remove the listener %s: %w", name, err)
 	}
-	return noQueue == nil || noRule == nil, nil
+	return noQueue == nil, nil
 }
 
 func unlessGone(err error) error {

@@ -20,8 +20,10 @@ type timeline struct {
 	from, until time.Time
 	width       time.Duration
 	columns     []column
-	// narrowed says that it is only the part of the report's time with the jobs.
+	// narrowed says that it is only the part of the report's time with the jobs;
+	// end is the end of that whole time.
 	narrowed bool
+	end      time.Time
 }
 
 // column is one stretch of time.
@@ -66,7 +68,7 @@ func (r *Report) timeline() timeline {
 // stretch is the time of the timeline: the report's, or that of its jobs where
 // they would be a few columns at its edge.
 func (r *Report) stretch() timeline {
-	whole := timeline{from: r.since, until: r.until}
+	whole := timeline{from: r.since, until: r.until, end: r.until}
 	if len(r.points) == 0 {
 		return whole
 	}
@@ -78,7 +80,7 @@ func (r *Report) stretch() timeline {
 	if float64(last.Sub(first)) >= narrowBelow*float64(r.until.Sub(r.since)) {
 		return whole
 	}
-	return timeline{from: later(first, r.since), until: earlier(last, r.until), narrowed: true}
+	return timeline{from: later(first, r.since), until: earlier(last, r.until), narrowed: true, end: r.until}
 }
 
 func later(a, b time.Time) time.Time {
@@ -117,6 +119,6 @@ func (t timeline) caption() string {
 		return ""
 	}
 	const layout = "2 Jan 15:04 UTC"
-	end := t.columns[len(t.columns)-1].at.Add(t.width)
+	end := earlier(t.columns[len(t.columns)-1].at.Add(t.width), t.end)
 	return "The charts of time show " + t.columns[0].at.Format(layout) + " to " + end.Format(layout) + ", in which all the jobs were created."
 }
