@@ -84,6 +84,8 @@ func adviseOn(h store.Held, j job.Job, v job.Verdict, rules job.Rules) advice {
 	case j.GenerationID != "" && j.GenerationID != v.GenerationID:
 		return giveIt(h, j.State, fmt.Sprintf("%s has the generation %s, and this is about %s", j.ID, j.GenerationID, short(v.GenerationID, 40)),
 			"Ask the vendor whose it is. If it belongs to another job, give it to that; else drop it:", "JOB")
+	case j.GenerationID != "":
+		return giveIt(h, j.State, "its path does not prove that it means "+j.ID+"; but that is its generation, and "+is, "It is safe to give it to it:", j.ID)
 	}
 	return giveIt(h, j.State, "its path names "+j.ID+" without the proof that it means that job, which is "+string(j.State),
 		"If the vendor says that it belongs to it, give it to it:", j.ID)

@@ -164,11 +164,19 @@ func checkVendor(ctx context.Context, s *Services) (finding, error) {
 	case err == nil, errors.Is(err, creativeai.ErrNotFound):
 		return well("%s answers and takes the key", url), nil
 	case errors.Is(err, creativeai.ErrAccountRefused):
-		return bad(fmt.Sprintf("%s refuses the %s: %v", url, refused(err), err), accountAdvice(ctx, s, err)), nil
+		return bad(fmt.Sprintf("%s refuses the %s: %s", url, refused(err), vendorSaid(err)), accountAdvice(ctx, s, err)), nil
 	case errors.As(err, &status):
-		return warn(fmt.Sprintf("%s answers, but not as documented: %v", url, err), "If it lasts, ask the vendor. Jobs wait meanwhile."), nil
+		return warn(fmt.Sprintf("%s answers, but not as documented: %s", url, vendorSaid(err)), "If it lasts, ask the vendor. Jobs wait meanwhile."), nil
 	}
 	return warn(fmt.Sprintf("%s cannot be reached from here: %v", url, err), "See whether it is down, or only not reachable from this machine."), nil
+}
+
+// vendorSaid is the vendor's answer, or why there was none.
+func vendorSaid(err error) string {
+	if status, ok := errors.AsType[*creativeai.StatusError](err); ok {
+		return status.Reason
+	}
+	return err.Error()
 }
 
 // accountAdvice says what to do about a refused key, or a refused account.

@@ -113,7 +113,13 @@ func (r *root) agree(ctx context.Context, question string) error {
 }
 
 // wrapped breaks a text into lines of at most so many characters, between words.
-func wrapped(s string, most int) string { return text.WrapSoft(s, most) }
+func wrapped(s string, most int) string {
+	lines := strings.Split(text.WrapSoft(s, most), "\n") // each is filled up with spaces
+	for i, line := range lines {
+		lines[i] = strings.TrimRight(line, " ")
+	}
+	return strings.Join(lines, "\n")
+}
 
 // short cuts a text to one line of so many characters.
 func short(s string, most int) string {

@@ -257,8 +257,14 @@ func (r *root) quarantineDrop(ctx context.Context, s *Services, ids []string) er
 			return err
 		}
 		list[i] = h
-		v := viewOfHeld(h, advice{})
-		r.note("%s  %s  %s  %s  %s", v.ID, story.Distance(v.FirstAt, r.app.Now()), v.JobID, v.Status, short(v.Reason, 70))
+	}
+	advise, err := r.adviser(ctx, s, list)
+	if err != nil {
+		return err
+	}
+	for _, h := range list {
+		v := viewOfHeld(h, advise(h))
+		r.note("%s  %s  %s  %s", v.ID, story.Distance(v.FirstAt, r.app.Now()), v.Status, v.Why)
 	}
 	if err := r.agree(ctx, fmt.Sprintf("Delete %s for good?", plural(len(ids), "callback"))); err != nil {
 		return err
