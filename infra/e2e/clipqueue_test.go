@@ -302,7 +302,7 @@ func TestOperatorListens(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("after ctrl-C: %v", err)
 	}
-	queues, err := bundle.queue.ListQueues(t.Context(), &sqs.ListQueuesInput{QueueNamePrefix: aws.String("Clipqueue-main-listen-")})
+	queues, err := bundle.queue.ListQueues(t.Context(), &sqs.ListQueuesInput{QueueNamePrefix: aws.String("Clipqueue-main-listen-once-")})
 	if err != nil || len(queues.QueueUrls) > 0 {
 		t.Errorf("left behind: %v, %v", queues.QueueUrls, err)
 	}
