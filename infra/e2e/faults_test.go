@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"context"
 	"crypto/rand"
 	"net/http"
 	"testing"
@@ -290,61 +291,71 @@ func (s *story) historyIs(want ...job.State) {
 	}
 }
 
-// Fault 19: nobody opens while the vendor knocks, three times in all.
+// Fault 19: nobody opens while the vendor knocks, three times in all. Then
+// reconcile asks, while other tests go on.
 func TestFault19_WebhookUnreachable(t *testing.T) {
-	name := aws.String(functionName(t, "Webhook"))
-	s := enqueue(t, "Nobody at home [fault: takes for=3m]", nil)
-	s.hears(events.TypeAccepted)
-	zero := &lambda.PutFunctionConcurrencyInput{FunctionName: name, ReservedConcurrentExecutions: aws.Int32(0)}
-	if _, err := bundle.function.PutFunctionConcurrency(t.Context(), zero); err != nil {
-		t.Fatal(err)
-	}
-	opened := false
-	open := func() {
-		if opened {
-			return
+	var s *story
+	t.Run("closed", func(t *testing.T) {
+		s = enqueue(t, "Nobody at home [fault: takes for=3m]", nil)
+		s.hears(events.TypeAccepted)
+		closed(t, "Webhook")
+		for _, answer := range s.attempts(3) {
+			if answer < 500 && answer != 429 {
+				t.Errorf("the closed door answered %d", answer)
+			}
 		}
-		opened = true
-		_, err := bundle.function.DeleteFunctionConcurrency(t.Context(), &lambda.DeleteFunctionConcurrencyInput{FunctionName: name})
-		if err != nil {
-			t.Error(err)
-		}
-	}
-	defer open()
-	for _, answer := range s.attempts(3) {
-		if answer < 500 && answer != 429 {
-			t.Errorf("the closed door answered %d", answer)
-		}
-	}
-	open()
+	})
+	s.t = t
+	t.Parallel()
 	if got := data[events.Completed](t, s.endsByReconcile(events.TypeCompleted)); got.Via != events.ViaPoll {
 		t.Errorf("completed by %q: want a poll", got.Via)
 	}
 	s.answersAre(202)
 }
 
+// closed lets a function run no more until the test has ended.
+func closed(t *testing.T, part string) {
+	t.Helper()
+	name, ctx := aws.String(functionName(t, part)), context.WithoutCancel(t.Context())
+	_, err := bundle.function.PutFunctionConcurrency(ctx, &lambda.PutFunctionConcurrencyInput{
+		FunctionName: name, ReservedConcurrentExecutions: aws.Int32(0),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := bundle.function.DeleteFunctionConcurrency(ctx, &lambda.DeleteFunctionConcurrencyInput{FunctionName: name}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // Fault 20: Secrets Manager is down, and the functions have no key in memory.
+// What was late comes while other tests go on.
 func TestFault20_SecretsManagerDown(t *testing.T) {
-	proxy := intercept(t)
-	warm := enqueue(t, "The key is in the hand [fault: takes for=2m]", nil)
-	cold := enqueue(t, "The key is out of reach [fault: takes for=5m]", nil)
-	warm.hears(events.TypeAccepted)
-	cold.hears(events.TypeAccepted)
-	// Any callback gives the webhook its keys.
-	post(t, bundle.Outputs.WebhookURL+"/nobody/nothing", "", []byte("unsigned"))
+	var cold, late *story
+	t.Run("down", func(t *testing.T) {
+		proxy := intercept(t)
+		warm := enqueue(t, "The key is in the hand [fault: takes for=2m]", nil)
+		cold = enqueue(t, "The key is out of reach [fault: takes for=5m]", nil)
+		warm.hears(events.TypeAccepted)
+		cold.hears(events.TypeAccepted)
+		// Any callback gives the webhook its keys.
+		post(t, bundle.Outputs.WebhookURL+"/nobody/nothing", "", []byte("unsigned"))
 
-	down := proxy.Add(faultproxy.Fault{Service: "secretsmanager", Do: broken()})
-	defer down.Remove()
-	warm.attemptsAre(200)
-	warm.ends(events.TypeCompleted)
+		down := proxy.Add(faultproxy.Fault{Service: "secretsmanager", Do: broken()})
+		warm.attemptsAre(200)
+		warm.ends(events.TypeCompleted)
 
-	restart(t, "Webhook")
-	restart(t, "Submit")
-	late := enqueue(t, "No key, no door", nil)
-	cold.attemptsAre(503, 503, 503)
-	wantStruck(t, down, 1)
-	late.answersAre()
-	down.Remove()
+		restart(t, "Webhook")
+		restart(t, "Submit")
+		late = enqueue(t, "No key, no door", nil)
+		cold.attemptsAre(503, 503, 503)
+		wantStruck(t, down, 1)
+		late.answersAre()
+	})
+	cold.t, late.t = t, t
+	t.Parallel()
 	cold.endsByReconcile(events.TypeCompleted)
 	late.ends(events.TypeCompleted)
 	late.answersAre(202)

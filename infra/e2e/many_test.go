@@ -33,15 +33,16 @@ type kind struct {
 	accepted int
 }
 
-// kindsOfFault are ten: each strikes a tenth of the prompts.
+// kindsOfFault are ten: each strikes a tenth of the prompts. Those that only
+// time ends come first.
 func kindsOfFault() []kind {
 	return []kind{
+		{"every callback lost", "callback-lost", nil, events.TypeCompleted, 1},
+		{"500, nothing accepted", "500", nil, events.TypeExpired, 0},
 		{"the generation fails", "fail", nil, events.TypeFailed, 1},
 		{"429 once", "429 retry-after=1 times=1", nil, events.TypeCompleted, 1},
 		{"503 with Retry-After once", "503 retry-after=1 times=1", nil, events.TypeCompleted, 1},
-		{"500, nothing accepted", "500", nil, events.TypeExpired, 0},
 		{"accepted, answer lost", "lost-answer", nil, events.TypeCompleted, 1},
-		{"every callback lost", "callback-lost", nil, events.TypeCompleted, 1},
 		{"callback three times", "callback-double n=3", nil, events.TypeCompleted, 1},
 		{"two forged callbacks first", "callback-forged n=2", nil, events.TypeCompleted, 1},
 		{"a contradiction follows", "callback-contradict", nil, events.TypeCompleted, 1},

@@ -29,6 +29,7 @@ func TestFault20_OldKeyRetired(t *testing.T) {
 	keysAre(t, first, second)
 	runOperator(t, "", 0, "key", "swap")
 	keysAre(t, second, first)
+	takesKey(t, second)
 	for s, key := range map[*story]string{byOld: first, byNew: second} {
 		body := s.callback("completed")
 		if got := post(t, s.generation().WebhookURL, sign(body, key), body); got != http.StatusOK {

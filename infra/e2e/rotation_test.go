@@ -38,8 +38,7 @@ func TestKeyRotation(t *testing.T) {
 	enqueue(t, "Under the new lock", nil).ends(events.TypeCompleted)
 }
 
-// rotate gives the account and the stack another key, and waits until the
-// webhook has taken notice, which it does at a signature that fits no key it has.
+// rotate gives the account and the stack another key, and waits until it is in force.
 func rotate(t *testing.T, current, previous string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience) // also for a cleanup
@@ -51,6 +50,15 @@ func rotate(t *testing.T, current, previous string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	takesKey(t, current)
+}
+
+// takesKey waits until the webhook has taken notice of a key, which it does at
+// a signature that fits no key it has, but not more often than every 3 s.
+func takesKey(t *testing.T, current string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
+	defer cancel()
 	blank := []byte("signed, and nothing else")
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
