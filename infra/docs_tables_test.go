@@ -9,6 +9,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"path"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -39,6 +40,40 @@ func TestDocsSettings(t *testing.T) {
 		fmt.Fprintf(&table, "| `%s` | %s | %s | %s |\n", s.Name, value, escape.Replace(s.Want), escape.Replace(s.Doc))
 	}
 	generated(t, "settings", table.String())
+}
+
+func TestDocsGrants(t *testing.T) {
+	var grants []struct {
+		Role     string `json:"role"`
+		Action   string `json:"action"`
+		Resource string `json:"resource"`
+		Unseen   string `json:"unseen"`
+	}
+	if err := json.Unmarshal([]byte(read(t, "infra/stack/testdata/grants.json")), &grants); err != nil {
+		t.Fatal(err)
+	}
+	others := map[string]string{"PollLoopRole": "poll", "PollLoopLoopRole": "the poll loop itself"}
+	type row struct{ who, resource, unseen string }
+	var order []row
+	actions := map[row][]string{}
+	for _, g := range grants {
+		who := cmp.Or(others[g.Role], strings.ToLower(strings.TrimSuffix(g.Role, "Role")))
+		resource := strings.Replace(g.Resource, ".Arn", "", 1)
+		if strings.Contains(resource, ":secret:") {
+			resource = path.Base(resource)
+		}
+		r := row{who, resource, g.Unseen}
+		if actions[r] == nil {
+			order = append(order, r)
+		}
+		actions[r] = append(actions[r], "`"+g.Action+"`")
+	}
+	var table strings.Builder
+	table.WriteString("| function | on | may | in the end-to-end tests |\n|---|---|---|---|\n")
+	for _, r := range order {
+		fmt.Fprintf(&table, "| %s | `%s` | %s | %s |\n", r.who, r.resource, strings.Join(actions[r], ", "), cmp.Or(r.unseen, "used"))
+	}
+	generated(t, "grants", table.String())
 }
 
 // What looks like a setting in the text is one, and so are those in commands.

@@ -61,13 +61,34 @@ func TestVideoIsArchived(t *testing.T) {
 	}
 }
 
+// A run of archive that died after its upload, or one beside this, has the video
+// there already: it is taken as it is.
+func TestVideoIsThereAlready(t *testing.T) {
+	t.Parallel()
+	s := enqueue(t, "A video that is there [fault: takes for=3m]", nil)
+	s.hears(events.TypeAccepted)
+	key := "videos/" + s.record().CreatedAt.UTC().Format("2006/01/02") + "/" + s.jobID + ".mp4"
+	_, err := bucket().PutObject(t.Context(), &s3.PutObjectInput{
+		Bucket: &bundle.Outputs.ArchiveBucketName, Key: &key, Body: strings.NewReader("uploaded before"),
+		ContentType: aws.String("video/mp4"), Metadata: map[string]string{"generation-id": s.generation().ID},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.ends(events.TypeCompleted)
+	if got := data[events.Archived](t, s.hears(events.TypeArchived)); got.Key != key || got.Size != int64(len("uploaded before")) {
+		t.Errorf("archived as %+v", got)
+	}
+}
+
 // TestVideoCannotBeHad: each with the reason in an event of its own.
 func TestVideoCannotBeHad(t *testing.T) {
 	t.Parallel()
 	for fault, code := range map[string]string{
-		"video-404":  "not_found",
-		"video-410":  "gone",
-		"video-html": "wrong_type",
+		"video-404":     "not_found",
+		"video-410":     "gone",
+		"video-html":    "wrong_type",
+		"video-endless": "too_large",
 		"video-redirect to=http://169.254.169.254": "not_https",
 		"video-redirect to=https://127.0.0.1:1/v":  "forbidden_address",
 		"output url=https://127.0.0.1/v.mp4":       "forbidden_address",

@@ -175,6 +175,17 @@ func TestOperatorResolves(t *testing.T) {
 	s.answersAre(0)
 }
 
+// A submit that the vendor never had: the job's message is long gone, and comes
+// again when a person says so.
+func TestOperatorAllowsANewSubmit(t *testing.T) {
+	t.Parallel()
+	s := enqueue(t, "A second attempt [fault: 500 times=1]", nil)
+	s.becomes(job.Unconfirmed)
+	runOperator(t, "", 0, "resolve", s.jobID, "--not-accepted", "--yes")
+	s.endsByReconcile(events.TypeCompleted)
+	s.answersAre(500, 202)
+}
+
 // poked runs a command on the job until it is settled, as an impatient operator does.
 func (s *story) poked(command string) {
 	s.t.Helper()

@@ -21,8 +21,8 @@ import (
 	"github.com/clipqueue/clipqueue/infra/local"
 )
 
-// A call that some function makes and others must not be able to.
-type call func(ctx context.Context, cfg aws.Config) error
+// An attempt is a call that some function makes and others must not be able to.
+type attempt func(ctx context.Context, cfg aws.Config) error
 
 func readKey(ctx context.Context, cfg aws.Config) error {
 	_, err := secretsmanager.NewFromConfig(cfg).GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &bundle.Outputs.APIKeySecretARN})
@@ -52,7 +52,7 @@ func enqueueForged(ctx context.Context, cfg aws.Config) error {
 // shows, and is refused what only others do.
 func TestRolesAreRefusedWhatOthersDo(t *testing.T) {
 	t.Parallel()
-	for function, forbidden := range map[string]map[string]call{
+	for function, forbidden := range map[string]map[string]attempt{
 		"Submit":    {"scan the table": scanTable, "put events": putEvent, "enqueue": enqueueForged},
 		"Webhook":   {"scan the table": scanTable, "put events": putEvent, "enqueue": enqueueForged},
 		"PollLoop":  {"scan the table": scanTable, "put events": putEvent, "enqueue": enqueueForged},
@@ -76,7 +76,7 @@ func TestRolesAreRefusedWhatOthersDo(t *testing.T) {
 // refuses them above.
 func TestAdministratorIsNotRefused(t *testing.T) {
 	t.Parallel()
-	for what, do := range map[string]call{"scan the table": scanTable, "put events": putEvent, "read the key": readKey} {
+	for what, do := range map[string]attempt{"scan the table": scanTable, "put events": putEvent, "read the key": readKey} {
 		if err := do(t.Context(), bundle.AWS); err != nil {
 			t.Errorf("%s: %v", what, err)
 		}

@@ -10,11 +10,13 @@ package e2e_test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -43,7 +45,9 @@ func settings() map[string]string {
 		"submitTimeout":  "3s", "claimFor": "4s", "unconfirmedFor": "14s",
 		// The first look comes when an unconfirmed job is over: the next is half a minute later.
 		"firstLookAfter": "15s",
-		"logLevel":       "DEBUG",
+		// Two parts of an upload and a little: the parts are taken away again.
+		"archiveMaxBytes": "20000000",
+		"logLevel":        "DEBUG",
 	}
 }
 
@@ -93,8 +97,25 @@ func run(ctx context.Context, m *testing.M) (code int, err error) {
 		Bundle: b, journal: newJournal(ctx, consumer),
 		queue: sqs.NewFromConfig(b.AWS), dynamo: dynamodb.NewFromConfig(b.AWS), function: lambda.NewFromConfig(b.AWS),
 	}
-	if code = m.Run(); code != 0 {
-		return code, fmt.Errorf("the engine's log, with the functions' output, is %s", log)
+	code = m.Run()
+	if code == 0 && whole() {
+		err = audit(ctx, log)
+	}
+	if code != 0 || err != nil {
+		return 1, errors.Join(err, fmt.Errorf("the engine's log, with the functions' output, is %s", log))
 	}
 	return 0, os.Remove(log)
+}
+
+// audit is what only a whole run can show.
+func audit(ctx context.Context, engineLog string) error {
+	began := time.Now()
+	err := errors.Join(leastPrivilege(ctx), quietLogs(ctx, engineLog))
+	say("least privilege and quiet logs: %.1f s", time.Since(began).Seconds())
+	return err
+}
+
+// whole says whether all tests run.
+func whole() bool {
+	return flag.Lookup("test.run").Value.String() == "" && flag.Lookup("test.skip").Value.String() == ""
 }

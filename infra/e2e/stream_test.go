@@ -2,19 +2,26 @@ package e2e_test
 
 import (
 	"bytes"
+	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	dbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/clipqueue/clipqueue/events"
 	"github.com/clipqueue/clipqueue/infra/local"
 	"github.com/clipqueue/clipqueue/shared/job"
 	"github.com/clipqueue/clipqueue/shared/job/jobtest"
@@ -64,6 +71,50 @@ func TestStreamImages(t *testing.T) {
 			t.Errorf("image %d: %v (-want +got):\n%s\n%s", i, err, diff, image)
 		}
 	}
+}
+
+// Fault 29: a row that is no job is put aside, and the others go on.
+func TestFault29_RowThatIsNoJob(t *testing.T) {
+	t.Parallel()
+	key := job.Key("e2e-poison-" + rand.Text())
+	_, err := bundle.dynamo.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &bundle.Outputs.TableName, Item: map[string]dbtypes.AttributeValue{
+		"pk": &dbtypes.AttributeValueMemberS{Value: key}, "unpublished": &dbtypes.AttributeValueMemberN{Value: "1"},
+		"state": &dbtypes.AttributeValueMemberN{Value: "7"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for url := queueURL(t, "Poison"); ; {
+		got, err := bundle.queue.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &url, WaitTimeSeconds: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(got.Messages) > 0 {
+			if body := aws.ToString(got.Messages[0].Body); !strings.Contains(body, key) {
+				t.Errorf("put aside: %s; want the row %s", body, key)
+			}
+			break
+		}
+	}
+	enqueue(t, "Behind the poison", nil).ends(events.TypeCompleted)
+}
+
+// queueURL is that of the one queue that has part in its name.
+func queueURL(t *testing.T, part string) string {
+	t.Helper()
+	list, err := bundle.queue.ListQueues(t.Context(), &sqs.ListQueuesInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, url := range list.QueueUrls {
+		if strings.Contains(url, part) {
+			return url
+		}
+	}
+	t.Fatalf("no queue of the stack has %q in its name", part)
+	return ""
 }
 
 // streamImages are the raw new images that lie in a table's stream.

@@ -73,6 +73,7 @@ func engineEnv(dir string, port int) []string {
 		"AWS_ENDPOINT_URL=" + address(port), // handed on to the functions
 		"AUTH=true",
 		"CLOUDTRAIL_RECORDING=1",
+		"CLOUDTRAIL_MAX_EVENTS=100000", // a call that is forgotten would be one that was never made
 		"PYTHONDONTWRITEBYTECODE=1",
 	}
 }

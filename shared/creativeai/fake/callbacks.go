@@ -151,7 +151,7 @@ func (v *Vendor) post(d *delivery, number int) Attempt {
 	v.mu.Unlock()
 	a := Attempt{
 		At: v.config.Now(), GenerationID: d.g.id, Status: d.status, URL: message.url, Kind: d.kind,
-		Number: number, Faults: texts(faults),
+		Number: number, Signatures: message.signatures, Faults: texts(faults),
 	}
 	if has(faults, "lost") {
 		a.Error = "lost on purpose"

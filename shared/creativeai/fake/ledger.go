@@ -53,6 +53,7 @@ type Attempt struct {
 	URL          string    `json:"url"`
 	Kind         string    `json:"kind"` // verdict, double, contradiction, forged or resent
 	Number       int       `json:"number"`
+	Signatures   []string  `json:"signatures,omitempty"` // as they were sent
 	Faults       []string  `json:"faults,omitempty"`
 	Answer       int       `json:"answer"`          // the receiver's status; 0: none came
 	Error        string    `json:"error,omitempty"` // why none came
