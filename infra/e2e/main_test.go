@@ -29,6 +29,7 @@ import (
 type deployed struct {
 	*local.Bundle
 	journal  *journal
+	update   *update
 	queue    *sqs.Client
 	dynamo   *dynamodb.Client
 	function *lambda.Client
@@ -96,6 +97,9 @@ func run(ctx context.Context, m *testing.M) (code int, err error) {
 	bundle = &deployed{
 		Bundle: b, journal: newJournal(ctx, consumer),
 		queue: sqs.NewFromConfig(b.AWS), dynamo: dynamodb.NewFromConfig(b.AWS), function: lambda.NewFromConfig(b.AWS),
+	}
+	if whole() {
+		bundle.update = prepareUpdate(ctx) // while tests go on
 	}
 	code = m.Run()
 	if code == 0 && whole() {

@@ -36,9 +36,16 @@ func TestLostAnswerOfAPolledJobExpires(t *testing.T) {
 	s.stateIs(job.Expired)
 }
 
-// endsByReconcile lets reconcile look, oftener than every minute, until the
-// story has its verdict.
+// endsByReconcile is ends, with reconcile's help.
 func (s *story) endsByReconcile(want events.DetailType) local.Event {
+	s.t.Helper()
+	s.settles()
+	return s.ends(want)
+}
+
+// settles lets reconcile look, oftener than every minute, until the story has
+// its verdict.
+func (s *story) settles() local.Event {
 	s.t.Helper()
 	tick := time.NewTicker(2 * time.Second)
 	defer tick.Stop()
@@ -53,7 +60,7 @@ func (s *story) endsByReconcile(want events.DetailType) local.Event {
 			reconcile(s.t)
 		}
 	}
-	return s.ends(want)
+	return bundle.journal.await(s.t, s.jobID, "verdict", isVerdict)
 }
 
 func TestNoRoomJustNow(t *testing.T) {

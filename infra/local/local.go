@@ -62,6 +62,7 @@ type Bundle struct {
 	// APIKey is the value that the stack's secret was given.
 	APIKey string
 
+	cdk    cdk
 	engine *process
 	dir    string
 	stop   sync.Once
@@ -93,44 +94,62 @@ func Start(ctx context.Context, o Options) (_ *Bundle, err error) {
 	if err := b.startVendor(ctx, o); err != nil {
 		return nil, err
 	}
-	c := cdk{tools: t, dir: dir, progress: o.Progress}
-	if err := b.prepare(ctx, c, o); err != nil {
+	b.cdk = cdk{tools: t, dir: dir, progress: o.Progress}
+	if err := b.prepare(ctx, o); err != nil {
 		return nil, err
 	}
-	if err := b.deploy(ctx, c); err != nil {
+	if b.OutputsFile, b.Deployment, err = b.deploy(ctx, b.cdk); err != nil {
+		return nil, err
+	}
+	// As a user does after the first deployment.
+	if err := b.Key().Put(ctx, b.APIKey); err != nil {
 		return nil, err
 	}
 	return b, nil
 }
 
-// deploy puts the stack onto the engine, finds it there, and gives its secret
-// the vendor's key, as a user does after the first deployment.
-func (b *Bundle) deploy(ctx context.Context, c cdk) (err error) {
-	var stack string
-	if stack, b.OutputsFile, err = c.deploy(ctx, b.Endpoint); err != nil {
-		return err
+// deploy puts the stack onto the engine and finds it there.
+func (b *Bundle) deploy(ctx context.Context, c cdk) (outputsFile string, found *deployment.Deployment, err error) {
+	stack, outputsFile, err := c.deploy(ctx, b.Endpoint)
+	if err != nil {
+		return "", nil, err
 	}
-	if b.Deployment, err = deployment.Find(ctx, b.AWS, stack, HTTPClient(), time.Now); err != nil {
-		return err
-	}
-	return b.Key().Put(ctx, b.APIKey)
+	found, err = deployment.Find(ctx, b.AWS, stack, HTTPClient(), time.Now)
+	return outputsFile, found, err
 }
 
 // prepare starts the engine and makes it ready for deployments while the
 // template is made: neither needs the other, and both take a while.
-func (b *Bundle) prepare(ctx context.Context, c cdk, o Options) error {
+func (b *Bundle) prepare(ctx context.Context, o Options) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return c.synth(ctx, localSettings(b.VendorURL, o.Settings)) })
+	g.Go(func() error { return b.cdk.synth(ctx, localSettings(b.VendorURL, o.Settings)) })
 	g.Go(func() error {
-		engine, endpoint, err := startEngine(ctx, c.tools, b.dir, o.EngineLog)
+		engine, endpoint, err := startEngine(ctx, b.cdk.tools, b.dir, o.EngineLog)
 		if err != nil {
 			return err
 		}
 		b.engine, b.Endpoint, b.AWS = engine, endpoint, clientConfig(endpoint)
-		c.progress("engine at %s", endpoint)
-		return c.bootstrap(ctx, endpoint)
+		b.cdk.progress("engine at %s", endpoint)
+		return b.cdk.bootstrap(ctx, endpoint)
 	})
 	return g.Wait()
+}
+
+// Update makes the template with other settings, and returns what deploys it
+// over the running stack and finds what is there then.
+func (b *Bundle) Update(ctx context.Context, settings map[string]string) (func(context.Context) (*deployment.Deployment, error), error) {
+	dir, err := os.MkdirTemp(b.dir, "update-")
+	if err != nil {
+		return nil, fmt.Errorf("scratch directory: %w", err)
+	}
+	c := cdk{tools: b.cdk.tools, dir: dir, progress: b.cdk.progress}
+	if err := c.synth(ctx, localSettings(b.VendorURL, settings)); err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) (*deployment.Deployment, error) {
+		_, found, err := b.deploy(ctx, c)
+		return found, err
+	}, nil
 }
 
 // Done is closed when the engine has ended, by Stop or by itself.
