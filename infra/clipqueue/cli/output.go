@@ -61,8 +61,7 @@ func (r *root) paint(word string, colour text.Color) string {
 	if !r.coloured() {
 		return word
 	}
-	text.EnableColors()
-	return text.Colors{colour}.Sprint(word)
+	return text.Escape(word, colour.EscapeSeq()) // Sprint goes by a switch that is the whole process's
 }
 
 // state is a job's, in its colour.
