@@ -55,7 +55,7 @@ func load(ctx context.Context) (*Boot, error) {
 	b.Log = slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: r.Level()})).
 		With(slog.String("version", b.Version))
 	b.Metrics = metric.New(os.Stdout, r.Optional(env.Stage, "default"), b.Now)
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithAppID("clipqueue-"+b.Version))
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithAppID("clipqueue-"+b.Version), config.WithLogger(sdkLog(b.Log)))
 	if err != nil {
 		return nil, fmt.Errorf("load AWS's configuration: %w", err)
 	}

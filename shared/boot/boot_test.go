@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/smithy-go/logging"
+
 	"github.com/clipqueue/clipqueue/shared/boot"
 	"github.com/clipqueue/clipqueue/shared/env"
 	"github.com/clipqueue/clipqueue/shared/job"
@@ -23,6 +25,8 @@ func TestMain(m *testing.M) {
 		boot.Main(func(b *boot.Boot) (any, error) {
 			b.Log.Info("wired")
 			b.Metrics.Count("X", 1)
+			b.AWS.Logger.Logf(logging.Warn, "body of %d bytes", 5)
+			b.AWS.Logger.Logf(logging.Debug, "attempt %d", 2)
 			return b.Version, nil
 		}, func(handler any) { _, _ = os.Stdout.WriteString("handler " + handler.(string) + "\n") })
 	case "rules":
@@ -56,6 +60,15 @@ func TestMainStarts(t *testing.T) {
 	out, code := function(t, "starts", env.Version+"=1.2.3", env.Stage+"=prod", env.LogLevel+"=DEBUG")
 	if code != 0 || !strings.Contains(out, "handler 1.2.3") || !strings.Contains(out, `"version":"1.2.3"`) || !strings.Contains(out, `"Stage":"prod"`) {
 		t.Errorf("ended with %d, and said\n%s", code, out)
+	}
+	// What the SDK tells is JSON too.
+	for _, want := range []string{
+		`"level":"WARN","msg":"the AWS SDK","version":"1.2.3","message":"body of 5 bytes"`,
+		`"level":"DEBUG","msg":"the AWS SDK","version":"1.2.3","message":"attempt 2"`,
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %s in\n%s", want, out)
+		}
 	}
 	out, _ = function(t, "starts", env.LogLevel+"=ERROR")
 	if strings.Contains(out, "wired") || !strings.Contains(out, "handler dev") {
