@@ -80,17 +80,20 @@ that was wrong. The vendor is asked first whether it takes it. Swapped twice, al
 }
 
 func (r *root) keyRetireCommand() *cobra.Command {
+	var force bool
 	c := &cobra.Command{
 		Use:   "retire",
 		Short: "End the previous key: its callbacks are refused from then on",
 		Long: `Take the previous key out of force. Functions that have it at hand use it for up to 5 minutes more.
 Callbacks that the vendor signs with it are refused (401) from then on; the jobs concerned get
 their verdict all the same, when the vendor is asked, but for those whose submit answer was lost.
-It says first how many jobs depend on it, and asks.`,
+It says first how many jobs depend on it, and asks. While the vendor refuses the current key, the
+previous one is not ended: it may be the only one that works.`,
 		Example: example("clipqueue key retire"),
 		Args:    noKeyHere,
-		RunE:    r.connected(r.keyRetire),
 	}
+	c.RunE = r.connected(func(ctx context.Context, s *Services, _ []string) error { return r.keyRetire(ctx, s, force) })
+	c.Flags().BoolVar(&force, "force", false, "end it even if the vendor refuses the current key")
 	r.askFirst(c)
 	return c
 }
@@ -113,12 +116,7 @@ func (r *root) keySet(ctx context.Context, s *Services, force bool) error {
 		}
 	}
 	if previous.value != "" && value != previous.value {
-		held, err := r.dependents(ctx, s, current, previous)
-		if err != nil {
-			return err
-		}
-		if err := r.agree(ctx, fmt.Sprintf("The previous key, %s, would end now: callbacks signed with it are refused from then on. %s Put the new key?",
-			previous.named(r.app.Now()), held.words())); err != nil {
+		if err := r.agreePush(ctx, s, current, previous); err != nil {
 			return err
 		}
 	}
@@ -134,6 +132,19 @@ func (r *root) keySet(ctx context.Context, s *Services, force bool) error {
 		r.say("If the new one is wrong: clipqueue key swap")
 	}
 	return nil
+}
+
+// agreePush asks before a new key pushes the previous one out.
+func (r *root) agreePush(ctx context.Context, s *Services, current, previous keyInForce) error {
+	held, err := r.dependents(ctx, s, current, previous)
+	if err != nil {
+		return err
+	}
+	question := fmt.Sprintf("The previous key, %s, would end now: callbacks signed with it are refused from then on. %s", previous.named(r.app.Now()), held.words())
+	if current.value != "" && try(ctx, s, current.value).verdict == keyRefused {
+		question += " The vendor refuses the current one: swap them first (clipqueue key swap), and it is that one which ends."
+	}
+	return r.agree(ctx, question+" Put the new key?")
 }
 
 // taken is an error unless the vendor takes the key; does is what --force does.
@@ -208,13 +219,16 @@ func (r *root) keySwap(ctx context.Context, s *Services, force bool) error {
 	return nil
 }
 
-func (r *root) keyRetire(ctx context.Context, s *Services, _ []string) error {
+func (r *root) keyRetire(ctx context.Context, s *Services, force bool) error {
 	current, previous, err := keysInForce(ctx, s)
 	switch {
 	case err != nil:
 		return err
 	case previous.value == "":
 		return errNoPrevious
+	}
+	if t := try(ctx, s, current.value); !force && t.verdict == keyRefused {
+		return &failure{fmt.Sprintf("the vendor refuses the current key (%s), so the previous one may be the only one that works; see: clipqueue key status. Nothing was changed; --force ends it all the same", t.says), nil}
 	}
 	held, err := r.dependents(ctx, s, current, previous)
 	if err != nil {

@@ -334,7 +334,7 @@ func (r *root) showPlans(plans []plan) (rows []prompts.Row, err error) {
 			}
 			continue
 		}
-		t.AppendRow([]any{p.old.ID, r.state(p.old.State), p.new.JobID, number(cost), short(p.why, 90)})
+		t.AppendRow([]any{p.old.ID, r.state(p.old.State), p.new.JobID, number(cost), short(p.why, 160)})
 	}
 	switch {
 	case len(plans) == 0:

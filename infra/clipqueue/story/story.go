@@ -315,6 +315,7 @@ func (t *teller) expired() {
 		t.unknown("whether the vendor had accepted it")
 		t.known("a late callback still counts")
 		t.resolve()
+		t.next("clipqueue retry "+j.ID+" --even-if-charged", "To make it anew, even if it is paid for twice:")
 	default:
 		if t.Money = t.unpaid("Nothing was paid for it."); doubtful(j) {
 			t.Headline = "It ended without a verdict: the vendor did not accept the prompt by the deadline."
