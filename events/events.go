@@ -152,8 +152,9 @@ type Rejected struct {
 	Metadata json.RawMessage `json:"metadata"`
 }
 
-// Expired says that no verdict came by the deadline. A verdict of the vendor
-// that comes later still wins and gets an event of its own.
+// Expired says that no verdict came by the deadline, or that an operator waits
+// for one no longer. A verdict of the vendor that comes later still wins and gets
+// an event of its own.
 type Expired struct {
 	// Stage is the state that the job was in.
 	Stage string `json:"stage"`

@@ -269,12 +269,12 @@ func (r Rules) deadline(j Job, f Deadline) (Job, error) {
 	case f.At.Before(end):
 		return j, ErrNotDue
 	}
-	return r.expire(j, f.At, expiry(j.State)), nil
+	return r.expire(j, f.At, expiry(j)), nil
 }
 
 // expire ends the job without a verdict.
 func (r Rules) expire(j Job, at time.Time, message string) Job {
-	owed := Owed{Type: events.TypeExpired, Stage: j.State, MayBeCharged: j.State != Queued, Message: message}
+	owed := Owed{Type: events.TypeExpired, Stage: j.State, MayBeCharged: j.State != Queued || j.InDoubt(), Message: message}
 	j.Reason = Reason{Message: message}
 	j = r.settle(j, Expired, at, message, owed)
 	if j.GenerationID != "" {
@@ -283,9 +283,13 @@ func (r Rules) expire(j Job, at time.Time, message string) Job {
 	return j
 }
 
-func expiry(s State) string {
-	switch s {
+func expiry(j Job) string {
+	switch j.State {
 	case Queued:
+		if j.InDoubt() {
+			return "the vendor did not accept the prompt by the deadline; the answer to an earlier submit was lost, " +
+				"and that nothing was paid for it is an operator's word"
+		}
 		return "the vendor did not accept the prompt by the deadline; nothing was paid"
 	case Unconfirmed:
 		return "the answer to the submit was lost and no callback came by the deadline; the vendor may have charged for it"

@@ -5,7 +5,6 @@ package story
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -159,7 +158,7 @@ func (t *teller) requeued() string {
 
 // unpaid is the word that nothing was paid, as far as that is certain.
 func (t *teller) unpaid(word string) string {
-	if doubtful(t.job) {
+	if t.job.InDoubt() {
 		return "Nothing, if the submit whose answer was lost was not accepted."
 	}
 	return word
@@ -317,7 +316,7 @@ func (t *teller) expired() {
 		t.resolve()
 		t.next("clipqueue retry "+j.ID+" --even-if-charged", "To make it anew, even if it is paid for twice:")
 	default:
-		if t.Money = t.unpaid("Nothing was paid for it."); doubtful(j) {
+		if t.Money = t.unpaid("Nothing was paid for it."); j.InDoubt() {
 			t.Headline = "It ended without a verdict: the vendor did not accept the prompt by the deadline."
 		}
 		t.next("clipqueue retry "+j.ID, "To try it again, as a new job:")
@@ -350,27 +349,13 @@ func MayBeCharged(j job.Job) bool {
 		return true
 	case job.Queued, job.Rejected, job.Expired:
 	}
-	return j.GenerationID != "" || Unanswered(j) || doubtful(j)
+	return j.GenerationID != "" || Unanswered(j) || j.InDoubt()
 }
 
 // Unanswered says whether the job ended while the answer to its last submit was
 // lost, and nobody has said since what became of it.
 func Unanswered(j job.Job) bool {
 	return j.State == job.Expired && j.GenerationID == "" && before(j) != job.Queued
-}
-
-// doubtful says whether an operator put the job on the queue again after the
-// answer to a submit was lost: that the vendor did not accept that one is the
-// operator's word. Nobody else puts a job back, which is when EnqueuedAt is set anew.
-func doubtful(j job.Job) bool {
-	if len(j.History) == 0 || !j.EnqueuedAt.After(j.History[0].At) {
-		return false
-	}
-	back := slices.IndexFunc(j.History, func(s job.Step) bool { return s.State == job.Queued && s.At.Equal(j.EnqueuedAt) })
-	if back < 0 {
-		return true // the step has been dropped: the worst is assumed
-	}
-	return slices.ContainsFunc(j.History[:back], func(s job.Step) bool { return s.State == job.Unconfirmed })
 }
 
 // Began is when the job was first put on the queue. EnqueuedAt is later once an

@@ -469,7 +469,7 @@ export interface VideoGenerationRejected {
   [k: string]: unknown;
 }
 /**
- * Expired says that no verdict came by the deadline. A verdict of the vendor that comes later still wins and gets an event of its own.
+ * Expired says that no verdict came by the deadline, or that an operator waits for one no longer. A verdict of the vendor that comes later still wins and gets an event of its own.
  */
 export interface VideoGenerationExpired {
   /**
