@@ -376,21 +376,22 @@ func (w *world) loop(in loop.Input) {
 			i = w.instance("poll-" + in.JobID)
 			h = w.poll(i)
 		}
-		var answer loop.Answer
+		var answer loop.Answer // an invocation whose time is over may still write it
 		ok := i.run(context.Background(), 30*time.Second, func(ctx context.Context) (err error) {
 			answer, err = h.Handle(ctx, in)
 			return err
 		})
 		switch {
 		case !ok: // the workflow catches it, and goes on
-			answer = loop.Answer{WaitSeconds: 5}
+			wait = 5 * time.Second
 		case answer.Done:
 			w.mu.Lock()
 			w.ended = append(w.ended, in)
 			w.mu.Unlock()
 			return
+		default:
+			wait = time.Duration(answer.WaitSeconds) * time.Second
 		}
-		wait = time.Duration(answer.WaitSeconds) * time.Second
 	}
 }
 
@@ -604,13 +605,14 @@ func (g gateway) RoundTrip(r *http.Request) (*http.Response, error) {
 func (w *world) invoke(r *http.Request, body []byte) lambda.APIGatewayV2HTTPResponse {
 	rc := w.receiver()
 	valid := w.valid(r, body)
-	var answer lambda.APIGatewayV2HTTPResponse
+	var handled lambda.APIGatewayV2HTTPResponse // an invocation whose time is over may still write it
 	ok := rc.i.run(r.Context(), 10*time.Second, func(ctx context.Context) (err error) {
-		answer, err = rc.h.Handle(ctx, proxied(r, body, w.chaos.chance("base64", 300)))
+		handled, err = rc.h.Handle(ctx, proxied(r, body, w.chaos.chance("base64", 300)))
 		return err
 	})
-	if !ok {
-		answer = lambda.APIGatewayV2HTTPResponse{StatusCode: http.StatusServiceUnavailable}
+	answer := lambda.APIGatewayV2HTTPResponse{StatusCode: http.StatusServiceUnavailable}
+	if ok {
+		answer = handled
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
