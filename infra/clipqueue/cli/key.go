@@ -70,7 +70,7 @@ func (r *root) keySwapCommand() *cobra.Command {
 		Use:   "swap",
 		Short: "Go back to the previous key; the current one stays valid for callbacks",
 		Long: `Make the previous key the current one, and the current one the previous: the way back from a key
-that was wrong. The vendor is asked first whether it takes it. Swapped twice, all is as before.`,
+that was wrong, and forward again. The vendor is asked first whether it takes it.`,
 		Example: example("clipqueue key swap"),
 		Args:    noKeyHere,
 	}
@@ -136,7 +136,7 @@ func (r *root) keySet(ctx context.Context, s *Services, force bool) error {
 
 // agreePush asks before a new key pushes the previous one out.
 func (r *root) agreePush(ctx context.Context, s *Services, current, previous keyInForce) error {
-	held, err := r.dependents(ctx, s, current, previous)
+	held, err := r.dependents(ctx, s, current)
 	if err != nil {
 		return err
 	}
@@ -230,7 +230,7 @@ func (r *root) keyRetire(ctx context.Context, s *Services, force bool) error {
 	if t := try(ctx, s, current.value); !force && t.verdict == keyRefused {
 		return &failure{fmt.Sprintf("the vendor refuses the current key (%s), so the previous one may be the only one that works; see: clipqueue key status. Nothing was changed; --force ends it all the same", t.says), nil}
 	}
-	held, err := r.dependents(ctx, s, current, previous)
+	held, err := r.dependents(ctx, s, current)
 	if err != nil {
 		return err
 	}

@@ -121,17 +121,20 @@ type dependents struct {
 // dependents counts the jobs that were submitted before the previous key was
 // replaced, and await their callback. It reads the index of what must be looked
 // at, in which every such job is.
-func (r *root) dependents(ctx context.Context, s *Services, current, previous keyInForce) (dependents, error) {
+func (r *root) dependents(ctx context.Context, s *Services, current keyInForce) (dependents, error) {
 	d := dependents{now: r.app.Now()}
 	rules, err := s.Stack.Rules(ctx)
 	if err != nil {
 		return d, err
 	}
-	replaced := current.version.PutAt
-	if !replaced.After(previous.version.PutAt) { // they were swapped, and only the secret knows when
-		if replaced, err = s.KeyReader.ChangedAt(ctx); err != nil {
-			return d, err
-		}
+	// Keys that were swapped, once or back again, keep the times when they were
+	// put: only the secret knows of it. Another change of it makes this later, which is safe.
+	replaced, err := s.KeyReader.ChangedAt(ctx)
+	if err != nil {
+		return d, err
+	}
+	if replaced.Before(current.version.PutAt) {
+		replaced = current.version.PutAt
 	}
 	until := replaced.Add(keyAtHand)
 	for shard := range store.Shards {
@@ -212,7 +215,7 @@ func (r *root) keyStatus(ctx context.Context, s *Services, _ []string) error {
 	views := []keyView{viewOfKey(ctx, s, "current", current), viewOfKey(ctx, s, "previous", previous)}
 	var held dependents
 	if previous.value != "" {
-		if held, err = r.dependents(ctx, s, current, previous); err != nil {
+		if held, err = r.dependents(ctx, s, current); err != nil {
 			return err
 		}
 		views[1].OpenJobs, views[1].AtLeast, views[1].SafeAt = &held.n, held.more, held.safeAt
@@ -246,10 +249,10 @@ func viewOfKey(ctx context.Context, s *Services, stage string, k keyInForce) key
 }
 
 func (r *root) showKeys(views []keyView) {
-	t := r.table("key", "in force", "fingerprint", "put", "the vendor")
+	t := r.table("key", "used for", "fingerprint", "put", "the vendor")
 	for _, v := range views {
 		if !v.Set {
-			t.AppendRow([]any{v.Stage, "no"})
+			t.AppendRow([]any{v.Stage, "there is none"})
 			continue
 		}
 		put := v.PutAt.UTC().Format("2006-01-02 15:04:05 UTC") + ", " + story.Distance(v.PutAt, r.app.Now())
@@ -257,7 +260,8 @@ func (r *root) showKeys(views []keyView) {
 		if v.VendorSays != "" {
 			says += ": " + short(v.VendorSays, 60)
 		}
-		t.AppendRow([]any{v.Stage, "yes", v.Fingerprint, put, says})
+		use := map[string]string{"current": "submits and callbacks", "previous": "callbacks only"}[v.Stage]
+		t.AppendRow([]any{v.Stage, use, v.Fingerprint, put, says})
 	}
 	t.Render()
 }

@@ -54,9 +54,9 @@ func TestDependents(t *testing.T) {
 		{"processing, by polls", "processing", true, now, now, 0, now.Add(keyAtHand)},
 		{"queued", "queued", false, now, now, 0, now.Add(keyAtHand)},
 		{"completed", "completed", false, now, now, 0, now.Add(keyAtHand)},
-		{"submitted with the old key at hand", "processing", false, claimed.Add(time.Millisecond - keyAtHand), now, 1, claimed.Add(time.Millisecond + longest)},
-		{"submitted with the new key", "processing", false, claimed.Add(-keyAtHand), now, 0, time.Time{}},
-		{"swapped since", "processing", false, epoch.Add(-24 * time.Hour), now, 1, now.Add(keyAtHand + longest)},
+		{"submitted with the old key at hand", "processing", false, claimed.Add(time.Millisecond - keyAtHand), time.Time{}, 1, claimed.Add(time.Millisecond + longest)},
+		{"submitted with the new key", "processing", false, claimed.Add(-keyAtHand), time.Time{}, 0, time.Time{}},
+		{"swapped since, or back and forth", "processing", false, epoch.Add(-24 * time.Hour), now, 1, now.Add(keyAtHand + longest)},
 		{"swapped before", "processing", false, epoch.Add(-24 * time.Hour), epoch.Add(-23 * time.Hour), 0, time.Time{}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -71,7 +71,7 @@ func TestDependents(t *testing.T) {
 			}
 			r := newRoot(&App{Now: func() time.Time { return now }})
 			s := &Services{Stack: ruled{}, Lists: table, KeyReader: changedAt{at: tc.changed}}
-			got, err := r.dependents(t.Context(), s, key(tc.replaced), key(epoch.Add(-12*time.Hour)))
+			got, err := r.dependents(t.Context(), s, key(tc.replaced))
 			want := dependents{n: tc.n, safeAt: tc.safeAt, now: now}
 			if diff := cmp.Diff(want, got, cmp.AllowUnexported(dependents{})); err != nil || diff != "" {
 				t.Errorf("%v (-want +got):\n%s", err, diff)
@@ -104,7 +104,7 @@ func TestDependentsAreCountedUpToALimit(t *testing.T) {
 	now := jobtest.Epoch()
 	r := newRoot(&App{Now: func() time.Time { return now }})
 	current := keyInForce{"key", deployment.KeyVersion{PutAt: now}}
-	d, err := r.dependents(t.Context(), &Services{Stack: ruled{}, Lists: crowded{}}, current, keyInForce{})
+	d, err := r.dependents(t.Context(), &Services{Stack: ruled{}, Lists: crowded{}, KeyReader: changedAt{}}, current)
 	want := "Jobs that depend on it: at least 4000 open jobs; safe when they have ended, 2026-01-02 04:10:35 UTC (in 1h 6m) at the latest."
 	if got := d.words(); err != nil || got != want {
 		t.Errorf("%v: %s\nwant %s", err, got, want)
