@@ -1,8 +1,10 @@
 package stack
 
 import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssnssubscriptions"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -42,6 +44,7 @@ func NewAlarms(scope constructs.Construct, id string, props *AlarmsProps) *Alarm
 			DisplayName: jsii.Sprintf("Clipqueue %s alarms", s.Stage), EnforceSSL: jsii.Bool(!s.Local),
 		}),
 	}
+	a.allowAlarms(this)
 	if s.AlarmEmail != "" {
 		a.Topic.AddSubscription(awssnssubscriptions.NewEmailSubscription(jsii.String(s.AlarmEmail), nil))
 	}
@@ -52,6 +55,24 @@ func NewAlarms(scope constructs.Construct, id string, props *AlarmsProps) *Alarm
 	a.add(a.machinery()...)
 	a.add(a.heartbeat(s))
 	return a
+}
+
+// allowAlarms lets CloudWatch tell the topic. Any policy of a topic replaces the
+// one that SNS makes, which allows it: the rule on TLS alone would leave nobody.
+func (a *Alarms) allowAlarms(scope constructs.Construct) {
+	stack := awscdk.Stack_Of(scope)
+	a.Topic.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid:        jsii.String("AlarmsOfThisBundle"),
+		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("cloudwatch.amazonaws.com"), nil)},
+		Actions:    jsii.Strings("sns:Publish"), Resources: &[]*string{a.Topic.TopicArn()},
+		Conditions: &map[string]any{
+			"StringEquals": map[string]any{"aws:SourceAccount": stack.Account()},
+			"ArnLike": map[string]any{"aws:SourceArn": stack.FormatArn(&awscdk.ArnComponents{
+				Service: jsii.String("cloudwatch"), Resource: jsii.String("alarm"), ArnFormat: awscdk.ArnFormat_COLON_RESOURCE_NAME,
+				ResourceName: jsii.String(a.prefix + "*"),
+			})},
+		},
+	}))
 }
 
 // alarm says when a metric is too high, or too low, and what to do about it.

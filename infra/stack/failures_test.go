@@ -61,8 +61,10 @@ func TestEveryDeadLetterQueueHasAnAlarm(t *testing.T) {
 func TestEveryAlarmSaysWhatToDoAndWhomItTells(t *testing.T) {
 	tpl := synth(t, func(s *Settings) { s.AlarmEmail = "ops@example.com" })
 	for id, alarm := range tpl.ofType("AWS::CloudWatch::Alarm") {
-		if text, _ := alarm.Properties["AlarmDescription"].(string); strings.Count(text, ".") < 1 || len(text) < 40 {
-			t.Errorf("%s says %q", id, text)
+		text, _ := alarm.Properties["AlarmDescription"].(string)
+		text, where, _ := strings.Cut(text, " (")
+		if strings.Count(text, ".") < 1 || len(text) < 40 || !strings.HasSuffix(where, " in RUNBOOK.md)") {
+			t.Errorf("%s says %q, and leads to %q", id, text, where)
 		}
 		if to := readable(alarm.Properties["AlarmActions"]); to != "AlarmsTopic" {
 			t.Errorf("%s tells %s", id, to)
@@ -75,6 +77,33 @@ func TestEveryAlarmSaysWhatToDoAndWhomItTells(t *testing.T) {
 	for _, s := range subscription {
 		if s.Properties["Endpoint"] != "ops@example.com" || s.Properties["Protocol"] != "email" {
 			t.Errorf("the subscription is %v", s.Properties)
+		}
+	}
+}
+
+// An alarm that may not publish is seen in the console only.
+func TestCloudWatchMayTellEveryTopicOfAnAlarm(t *testing.T) {
+	for _, local := range []bool{false, true} {
+		tpl := synth(t, func(s *Settings) { s.Local = local })
+		allowed := map[string]string{}
+		for _, policy := range tpl.ofType("AWS::SNS::TopicPolicy") {
+			for _, s := range dig[[]any](t, policy.Properties, "PolicyDocument", "Statement") {
+				statement, _ := s.(map[string]any)
+				if statement["Effect"] == "Allow" && statement["Action"] == "sns:Publish" && fmt.Sprint(statement["Principal"]) == "map[Service:cloudwatch.amazonaws.com]" {
+					from := dig[any](t, statement, "Condition", "ArnLike", "aws:SourceArn")
+					account := dig[any](t, statement, "Condition", "StringEquals", "aws:SourceAccount")
+					allowed[readable(statement["Resource"])] = readable(from) + " of " + readable(account)
+				}
+			}
+		}
+		for id, alarm := range tpl.ofType("AWS::CloudWatch::Alarm") {
+			name := dig[string](t, alarm.Properties, "AlarmName")
+			want := "arn:AWS::Partition:cloudwatch:AWS::Region:AWS::AccountId:alarm:" + name[:strings.LastIndex(name, " ")] + "* of AWS::AccountId"
+			for _, topic := range dig[[]any](t, alarm.Properties, "AlarmActions") {
+				if got := allowed[readable(topic)]; got != want {
+					t.Errorf("with local=%t %s may publish to %s as %q, want %q", local, id, readable(topic), got, want)
+				}
+			}
 		}
 	}
 }
