@@ -27,7 +27,7 @@ const (
 	standingNew standing = "new"
 	// standingKnown is a job with this content: what is sent changes nothing.
 	standingKnown standing = "known"
-	// standingTaken is a job with another content: the message will be refused.
+	// standingTaken is a job with another content: the message would be refused, and is not sent.
 	standingTaken standing = "taken"
 )
 
@@ -50,14 +50,27 @@ func (k known) standing(row prompts.Row) standing {
 	return standingKnown
 }
 
-// lookUpRows reads the records of the jobs that rows name, and tells of the
-// rows that will be refused. Rows that are wrong are passed over.
-func (r *root) lookUpRows(ctx context.Context, s *Services, rows iter.Seq2[prompts.Row, error]) (known, error) {
+// withoutTaken leaves out the rows whose job_id a job with another content has.
+func (k known) withoutTaken(rows iter.Seq2[prompts.Row, error]) iter.Seq2[prompts.Row, error] {
+	return func(yield func(prompts.Row, error) bool) {
+		for row, err := range rows {
+			if err == nil && k.standing(row) == standingTaken {
+				continue
+			}
+			if !yield(row, err) {
+				return
+			}
+		}
+	}
+}
+
+// lookUpRows reads the records of the jobs that rows name. Rows that are wrong
+// are passed over.
+func lookUpRows(ctx context.Context, s *Services, rows iter.Seq2[prompts.Row, error]) (known, error) {
 	found := known{}
 	var mu sync.Mutex
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(lookUpsAtOnce)
-	taken := 0
 	for batch := range chunks(rows, lookUpBatch) {
 		if groupCtx.Err() != nil {
 			break
@@ -69,22 +82,11 @@ func (r *root) lookUpRows(ctx context.Context, s *Services, rows iter.Seq2[promp
 			for _, j := range jobs {
 				found[j.ID] = knownJob{j.State, j.PayloadHash}
 			}
-			for _, row := range batch {
-				if found.standing(row) != standingTaken {
-					continue
-				}
-				if taken++; taken <= shownProblems {
-					r.note("%s: its job_id is that of a known job, with another content: it will be refused", named(row))
-				}
-			}
 			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return nil, fmt.Errorf("look the jobs up, before anything is sent: %w", err)
-	}
-	if taken > shownProblems {
-		r.note("… and %d more that will be refused", taken-shownProblems)
 	}
 	return found, nil
 }
@@ -149,17 +151,14 @@ func (t *tally) add(row prompts.Row) standing {
 }
 
 func (t *tally) sum() int {
-	return t.n[standingNew] + t.n[standingKnown] + t.n[standingTaken]
+	return t.n[standingNew] + t.n[standingKnown]
 }
 
-// split says how many are new, where not all are.
+// split says how many are new, and how many are not.
 func (t *tally) split() string {
-	if t.n[standingNew] == t.sum() {
-		return ""
-	}
-	text := fmt.Sprintf(": %d new, %d known already (not paid again)", t.n[standingNew], t.n[standingKnown])
-	if refused := t.n[standingTaken]; refused > 0 {
-		text += fmt.Sprintf(", %d that will be refused", refused)
+	text := fmt.Sprintf(": %d new", t.n[standingNew])
+	if n := t.n[standingKnown]; n > 0 {
+		text += fmt.Sprintf(", %d known already (not paid again)", n)
 	}
 	return text
 }

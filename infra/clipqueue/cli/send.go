@@ -222,8 +222,6 @@ func (r *root) printRow(row prompts.Row, messageID string, t *tally, followed bo
 	}
 	mark := ""
 	switch {
-	case how == standingTaken:
-		mark = "  (taken by another job: will be refused)"
 	case state != "":
 		mark = fmt.Sprintf("  (known, %s)", state)
 	case how == standingKnown:

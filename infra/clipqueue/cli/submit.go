@@ -48,7 +48,8 @@ a space too; a row that occurs twice in a file is two jobs. To make the same vid
 another --batch. A single PROMPT without --job-id is a new job each time.
 
 The job_ids are looked up before anything is sent, to tell new jobs from known ones; that costs one
-read each, about 1 US cent for 100,000. A known job that failed is not made again: see retry. A
+read each, about 1 US cent for 100,000. A row whose job_id is that of a known job with another
+content is wrong too, and is not sent. A known job that failed is not made again: see retry. A
 prompt that still waits on the queue has no record, and counts as new; it is not paid twice either.`,
 		Example: example(
 			`clipqueue submit "A lighthouse at dusk" --duration 5 --meta order=1042 --wait`,
@@ -94,14 +95,10 @@ func (r *root) submit(ctx context.Context, args []string, f submitFlags) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case f.check && bad > 0:
-		return &failure{fmt.Sprintf("wrong: %s of %d", plural(bad, "row"), n+bad), nil}
-	case bad > 0 && !f.skipInvalid:
-		return &failure{fmt.Sprintf("wrong: %s of %d: nothing was sent. Correct them, or send the others with --skip-invalid", plural(bad, "row"), n+bad), nil}
-	case n == 0:
-		return &failure{"no row can be sent", nil}
-	case f.check:
+	if err := f.stop(n, bad); err != nil {
+		return err
+	}
+	if f.check {
 		r.note("%s in order", plural(n, "prompt"))
 		return nil
 	}
@@ -109,19 +106,40 @@ func (r *root) submit(ctx context.Context, args []string, f submitFlags) error {
 	if err != nil {
 		return err
 	}
-	known, err := r.lookUpRows(ctx, s, read(nil))
+	known, err := lookUpRows(ctx, s, read(nil))
 	if err != nil {
 		return err
 	}
-	if f.dry {
-		err = r.rehearse(read(nil), known)
+	taken, err := r.checkTaken(read(nil), known)
+	if err != nil {
+		return err
+	}
+	n, bad = n-taken, bad+taken
+	if err := f.stop(n, bad); err != nil {
+		return err
+	}
+	if rows := known.withoutTaken(read(nil)); f.dry {
+		err = r.rehearse(rows, known)
 	} else {
-		err = r.send(ctx, s, read(nil), n, known, f.wait)
+		err = r.send(ctx, s, rows, n, known, f.wait)
 	}
 	if err == nil && bad > 0 {
 		return &failure{fmt.Sprintf("left out, since wrong: %s of %d", plural(bad, "row"), n+bad), nil}
 	}
 	return err
+}
+
+// stop says why nothing is sent, where n rows are right and the others wrong.
+func (f submitFlags) stop(n, bad int) error {
+	switch {
+	case f.check && bad > 0:
+		return &failure{fmt.Sprintf("wrong: %s of %d", plural(bad, "row"), n+bad), nil}
+	case bad > 0 && !f.skipInvalid:
+		return &failure{fmt.Sprintf("wrong: %s of %d: nothing was sent. Correct them, or send the others with --skip-invalid", plural(bad, "row"), n+bad), nil}
+	case n == 0:
+		return &failure{"no row can be sent", nil}
+	}
+	return nil
 }
 
 // source reads the rows, from the beginning each time.
@@ -278,13 +296,38 @@ func (r *root) checkRows(read source) (n, bad int, err error) {
 			}
 		}
 	}
-	if bad > shownProblems && !r.json() {
-		r.note("… and %s more that are wrong", plural(bad-shownProblems, "row"))
-	}
+	r.moreWrong(bad, "that are wrong")
 	if minded > shownProblems {
 		r.note("… and %d more to mind", minded-shownProblems)
 	}
 	return n, bad, nil
+}
+
+// checkTaken tells of the rows whose job_id a job with another content has, and
+// counts them. Of a prompt in no file it is the error.
+func (r *root) checkTaken(rows iter.Seq2[prompts.Row, error], k known) (taken int, err error) {
+	const what = "its job_id is that of a known job, with another content"
+	for row, err := range rows {
+		switch {
+		case err != nil || k.standing(row) != standingTaken:
+			continue
+		case row.Line == 0:
+			return 1, &failure{row.JobID + ": " + what + ": not sent", nil}
+		}
+		taken++
+		if err := r.wrong(&prompts.Problem{Place: row.Place, Field: "job_id", What: what}, taken); err != nil {
+			return taken, err
+		}
+	}
+	r.moreWrong(taken, "whose job_id is taken")
+	return taken, nil
+}
+
+// moreWrong says of how many wrong rows nothing is told.
+func (r *root) moreWrong(n int, which string) {
+	if n > shownProblems && !r.json() {
+		r.note("… and %s more %s", plural(n-shownProblems, "row"), which)
+	}
 }
 
 // wrong tells of the nth row that cannot be sent.
