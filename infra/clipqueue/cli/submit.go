@@ -28,6 +28,7 @@ type submitFlags struct {
 	duration             int
 	failover             bool
 	metadata, set        []string
+	columns              []string
 	changed              func(string) bool
 }
 
@@ -42,10 +43,11 @@ bundle itself goes by; if one row of a file is wrong, none is sent.
 A file has JSON lines, each a queue message, or is CSV: its header names the fields, metadata.NAME
 goes into the metadata (as text), empty cells are left out, other columns go to the vendor.
 
-A row without job_id gets one made of its content. So a file can be sent again, after an error or
-a correction, and no video is made or paid for twice. Any cell that is changed makes another job,
-a space too; a row that occurs twice in a file is two jobs. To make the same videos anew, give
-another --batch. A single PROMPT without --job-id is a new job each time.
+A row without job_id gets one made of its content. Sent again unchanged, a row is the same job.
+Correct a row that was refused, and only that row is new; change any cell or column name of a row
+that was sent, and it is another job, paid for anew. A job_id column makes you independent of that.
+A row that occurs twice in a file is two jobs. To make the same videos anew, give another --batch.
+A single PROMPT without --job-id is a new job each time.
 
 The job_ids are looked up before anything is sent, to tell new jobs from known ones; that costs one
 read each, about 1 US cent for 100,000. A row whose job_id is that of a known job with another
@@ -65,6 +67,7 @@ prompt that still waits on the queue has no record, and counts as new; it is not
 	flags.BoolVar(&f.check, "check", false, "only check; needs no deployment")
 	flags.BoolVar(&f.dry, "dry-run", false, "check, look the jobs up, and send nothing")
 	flags.BoolVar(&f.skipInvalid, "skip-invalid", false, "send the rows of a file that are right, whatever the others are")
+	flags.StringArrayVar(&f.columns, "allow-column", nil, "a `column` that looks like a field and is the vendor's; may be repeated")
 	flags.StringVar(&f.batch, "batch", prompts.DefaultBatch, "begins the job_id of rows that have none; another one makes new jobs")
 	flags.BoolVarP(&f.wait, "wait", "w", false, "follow the jobs to their verdicts; exits 1 if one did not complete")
 	flags.StringVar(&f.jobID, "job-id", "", "the prompt's own key: sent again, it is the same job")
@@ -177,7 +180,7 @@ func (r *root) rows(args []string, f submitFlags) (source, error) {
 				yield(prompts.Row{}, err)
 				return
 			}
-			for row, err := range prompts.Read(file, f.batch, mind) {
+			for row, err := range prompts.Read(file, f.batch, mind, f.columns...) {
 				if !yield(row, err) {
 					return
 				}

@@ -18,12 +18,12 @@ const metadataColumn = "metadata."
 
 // csvRows reads a message a row. The header names the fields: metadata.NAME
 // goes into the metadata, as text, and an empty cell is left out.
-func csvRows(r *bufio.Reader, mind Minder) iter.Seq2[raw, error] {
+func csvRows(r *bufio.Reader, mind Minder, allowed []string) iter.Seq2[raw, error] {
 	return func(yield func(raw, error) bool) {
 		rows := csv.NewReader(r)
 		header, err := rows.Read()
 		if err == nil {
-			err = checkHeader(header, mind)
+			err = checkHeader(header, mind, allowed)
 		}
 		if err != nil {
 			yield(raw{}, fmt.Errorf("the header of the CSV: %w", err))

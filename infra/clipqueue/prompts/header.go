@@ -14,9 +14,9 @@ import (
 
 var errNoPromptColumn = errors.New(`no column is called "prompt": the first line names the fields, such as job_id,prompt,duration,metadata.order`)
 
-// checkHeader trims the names of the columns and refuses what cannot be meant.
-// What may not be meant goes to mind.
-func checkHeader(header []string, mind Minder) error {
+// checkHeader trims the names of the columns and refuses what cannot be meant,
+// but for the names that are allowed. What may not be meant goes to mind.
+func checkHeader(header []string, mind Minder, allowed []string) error {
 	seen := map[string]bool{}
 	for i, name := range header {
 		name = strings.TrimSpace(name)
@@ -41,9 +41,14 @@ func checkHeader(header []string, mind Minder) error {
 		return noPrompt(header)
 	}
 	for _, name := range header {
-		if !strings.HasPrefix(name, metadataColumn) && !slices.Contains(request.Fields(), name) {
-			mind(unknownColumn(name))
+		if strings.HasPrefix(name, metadataColumn) || slices.Contains(request.Fields(), name) {
+			continue
 		}
+		if near := nearest(name); near != "" && !slices.Contains(allowed, name) {
+			return fmt.Errorf("column %[1]q looks like %[2]s: nothing was sent. Rename it, or allow it with --allow-column %[1]q if the vendor "+
+				"knows this name. Decide before sending: a row with another column name is another job", name, near)
+		}
+		mind(fmt.Sprintf("column %q is none of ours and goes to the vendor as it is: for metadata write %s", name, metadataColumn+name))
 	}
 	return nil
 }
@@ -68,14 +73,6 @@ func checkCase(name string) error {
 		}
 	}
 	return nil
-}
-
-func unknownColumn(name string) string {
-	meant := "for metadata write " + metadataColumn + name
-	if near := nearest(name); near != "" {
-		meant = fmt.Sprintf("is it %s? If not, %s", near, meant)
-	}
-	return fmt.Sprintf("column %q is none of ours and goes to the vendor as it is: %s", name, meant)
 }
 
 // metadataLike is a name that was to begin with "metadata.".

@@ -92,8 +92,9 @@ const MaxBatch = 43
 // twice makes each video once; under another batch name the rows are new jobs.
 //
 // A [*Problem] concerns one row, and the reading goes on; any other error ends it.
-// mind may be nil.
-func Read(r io.Reader, batch string, mind Minder) iter.Seq2[Row, error] {
+// mind may be nil. allowed are columns of a CSV that resemble a field and are
+// meant all the same; any other such column is an error.
+func Read(r io.Reader, batch string, mind Minder, allowed ...string) iter.Seq2[Row, error] {
 	if mind == nil {
 		mind = func(string) {}
 	}
@@ -104,7 +105,7 @@ func Read(r io.Reader, batch string, mind Minder) iter.Seq2[Row, error] {
 			yield(Row{}, err)
 			return
 		}
-		rows := func(r *bufio.Reader) iter.Seq2[raw, error] { return csvRows(r, mind) }
+		rows := func(r *bufio.Reader) iter.Seq2[raw, error] { return csvRows(r, mind, allowed) }
 		switch first {
 		case '{':
 			rows = jsonLines

@@ -97,6 +97,9 @@ func TestProblems(t *testing.T) {
 		"case of a column":    {"prompt,Model\na,auto\n", 0, []string{`column "Model": names are case-sensitive: write model`}},
 		"a column of ours":    {"prompt,webhook_url\na,https://x\n", 0, []string{`column "webhook_url" is ours to set`}},
 		"column twice":        {"prompt,prompt\na,b\n", 0, []string{`two columns are called "prompt"`}},
+		"a column like ours":  {"prompt,aspectratio\na,7\n", 0, []string{`column "aspectratio" looks like aspect_ratio: nothing was sent`}},
+		"a misspelt column":   {"prompt,durration\na,7\n", 0, []string{`column "durration" looks like duration`}},
+		"like metadata":       {"prompt,metadata_sku\na,7\n", 0, []string{`column "metadata_sku" looks like metadata.sku`}},
 		"nameless column":     {"prompt,\na,b\n", 0, []string{"column 2 has no name"}},
 		"two ways":            {"prompt,metadata,metadata.a\na,,\n", 0, []string{"use one of the two ways"}},
 		"too few cells":       {"prompt,model\nb\na,auto\n", 1, []string{`line 2 ("b"): it has 1 cells where the header has 2`}},
@@ -127,14 +130,11 @@ func TestRemarks(t *testing.T) {
 		text string
 		want []string
 	}{
-		"nothing":            {"job_id,prompt,metadata.sku,metadata.Prompt\na,A,7,x\nb,A,8,x\n", nil},
-		"a column":           {"prompt,sku\nA,7\n", []string{`column "sku" is none of ours and goes to the vendor as it is: for metadata write metadata.sku`}},
-		"a column like ours": {"prompt,aspectratio\nA,7\n", []string{`is it aspect_ratio? If not, for metadata write metadata.aspectratio`}},
-		"a misspelt column":  {"prompt,durration\nA,7\n", []string{`is it duration?`}},
-		"like metadata":      {"prompt,metadata_sku\nA,7\n", []string{`is it metadata.sku?`}},
-		"white space":        {"prompt\nA\n\" A\"\n", []string{`line 3 ("A"): the prompt begins or ends with white space, which makes it another job`}},
-		"the same twice":     {"prompt\nA\nB\nA\n", []string{`line 4 ("A"): the same as line 2, and a job of its own`}},
-		"the same job_id":    {"{\"job_id\":\"a\",\"prompt\":\"A\"}\n{\"prompt\":\"A\",\"job_id\":\"a\"}", []string{`line 2 ("A", job_id a): line 1 again, its job_id too: it is one job`}},
+		"nothing":         {"job_id,prompt,metadata.sku,metadata.Prompt\na,A,7,x\nb,A,8,x\n", nil},
+		"a column":        {"prompt,sku\nA,7\n", []string{`column "sku" is none of ours and goes to the vendor as it is: for metadata write metadata.sku`}},
+		"white space":     {"prompt\nA\n\" A\"\n", []string{`line 3 ("A"): the prompt begins or ends with white space, which makes it another job`}},
+		"the same twice":  {"prompt\nA\nB\nA\n", []string{`line 4 ("A"): the same as line 2, and a job of its own`}},
+		"the same job_id": {"{\"job_id\":\"a\",\"prompt\":\"A\"}\n{\"prompt\":\"A\",\"job_id\":\"a\"}", []string{`line 2 ("A", job_id a): line 1 again, its job_id too: it is one job`}},
 		"a long prompt, thrice": {"prompt\n" + strings.Repeat(strings.Repeat("word ", 20)+"\n", 3), []string{
 			`line 2 ("word word word word word word word word…"): the prompt begins or ends`,
 			`line 3 ("word word word word word word word word…"): the same as line 2`, `line 3`, `line 4 ("word word word word word word word word…"): the same as line 2`, `line 4`,
