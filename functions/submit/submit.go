@@ -3,6 +3,7 @@
 package submit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -236,12 +237,7 @@ func (h *Handler) delivery(r events.Request) events.Delivery {
 	return h.settings.Delivery
 }
 
-func model(r events.Request) string {
-	if r.Model != "" {
-		return r.Model
-	}
-	return "auto"
-}
+func model(r events.Request) string { return cmp.Or(r.Model, request.DefaultModel) }
 
 // goBack is a wait of at least so long, and longer the more often the message came.
 func (h *Handler) goBack(m message, atLeast time.Duration) *again {

@@ -16,6 +16,9 @@ import (
 
 const maxJobIDBytes = 64
 
+// DefaultModel is the vendor's word for any model, which a message without one asks for.
+const DefaultModel = "auto"
+
 // Fields are the names of a message's fields, in the order in which they are
 // checked. Any other goes to the vendor as it is.
 func Fields() []string {

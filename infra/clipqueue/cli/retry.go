@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"github.com/clipqueue/clipqueue/infra/clipqueue/story"
 	"github.com/clipqueue/clipqueue/shared/creativeai"
 	"github.com/clipqueue/clipqueue/shared/job"
+	"github.com/clipqueue/clipqueue/shared/request"
 	"github.com/clipqueue/clipqueue/shared/store"
 	"github.com/clipqueue/clipqueue/shared/strictjson"
 	"github.com/clipqueue/clipqueue/shared/verdict"
@@ -172,6 +174,16 @@ type plan struct {
 	err error
 }
 
+// models is the model that the new job asks for, after the old one's where that is another.
+func (p plan) models() string {
+	asked, err := request.Parse([]byte(p.new.Body), "")
+	model := cmp.Or(asked.Model, request.DefaultModel)
+	if p.new.JobID == "" || err != nil || model == p.old.Model {
+		return p.old.Model
+	}
+	return p.old.Model + " → " + model
+}
+
 // retryView is a plan as JSON.
 type retryView struct {
 	JobID   string `json:"job_id"`
@@ -207,6 +219,7 @@ func (r *root) retry(ctx context.Context, s *Services, jobs []job.Job, flags ret
 			return err
 		}
 		r.note("%s on the queue", plural(len(rows), "new job"))
+		r.noteStandstill(ctx, s)
 		if flags.wait {
 			err = r.follow(ctx, s, rows, nil)
 		}
@@ -317,7 +330,7 @@ func (r *root) name(ctx context.Context, s *Services, p plan) plan {
 func (r *root) showPlans(plans []plan) (rows []prompts.Row, err error) {
 	var credits int64
 	var unpriced int
-	t := r.table("job", "state", "new job", "cost the last time", "note")
+	t := r.table("job", "state", "new job", "model", "cost the last time", "note")
 	for _, p := range plans {
 		cost := story.Credits(p.old)
 		if p.new.JobID != "" {
@@ -334,7 +347,7 @@ func (r *root) showPlans(plans []plan) (rows []prompts.Row, err error) {
 			}
 			continue
 		}
-		t.AppendRow([]any{p.old.ID, r.state(p.old.State), p.new.JobID, number(cost), short(p.why, 160)})
+		t.AppendRow([]any{p.old.ID, r.state(p.old.State), p.new.JobID, p.models(), number(cost), short(p.why, 160)})
 	}
 	switch {
 	case len(plans) == 0:
@@ -346,11 +359,15 @@ func (r *root) showPlans(plans []plan) (rows []prompts.Row, err error) {
 	return rows, nil
 }
 
-// sum says how many jobs would be submitted, and about what they cost.
+// sum says how many jobs are to be submitted, and what they cost before.
 func sum(jobs, unpriced int, credits int64) string {
-	text := plural(jobs, "job") + " would be submitted again"
+	are, they, models := "are", "they", "models they"
+	if jobs == 1 {
+		are, they, models = "is", "it", "model it"
+	}
+	text := fmt.Sprintf("%s %s to be submitted again", plural(jobs, "job"), are)
 	if jobs > unpriced {
-		text += fmt.Sprintf("; about %d credits if they cost what they did", credits)
+		text += fmt.Sprintf("; %s cost %d credits with the %s had", they, credits, models)
 	}
 	if unpriced > 0 {
 		text += fmt.Sprintf("; of %d the price is not known", unpriced)

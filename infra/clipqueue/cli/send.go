@@ -88,9 +88,7 @@ func (r *root) send(ctx context.Context, s *Services, rows iter.Seq2[prompts.Row
 	if !r.json() {
 		r.note("%s on the queue%s", plural(run.tally.sum(), "prompt"), run.tally.split())
 	}
-	if why := standstill(ctx, s); why != "" {
-		r.note("%s", why)
-	}
+	r.noteStandstill(ctx, s)
 	if !wait {
 		return nil
 	}

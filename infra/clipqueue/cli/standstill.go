@@ -33,6 +33,13 @@ func standstill(ctx context.Context, s *Services) string {
 	return ""
 }
 
+// noteStandstill tells why prompts that were put on the queue wait there.
+func (r *root) noteStandstill(ctx context.Context, s *Services) {
+	if why := standstill(ctx, s); why != "" {
+		r.note("%s", why)
+	}
+}
+
 // refused is what the vendor refuses of the account: 401 is about the key, 402
 // and 403 are about what the account has or may.
 func refused(err error) string {
