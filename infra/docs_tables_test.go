@@ -43,14 +43,19 @@ func TestDocsSettings(t *testing.T) {
 }
 
 func TestDocsGrants(t *testing.T) {
-	var grants []struct {
+	type grant struct {
 		Role     string `json:"role"`
 		Action   string `json:"action"`
 		Resource string `json:"resource"`
 		Unseen   string `json:"unseen"`
 	}
-	if err := json.Unmarshal([]byte(read(t, "infra/stack/testdata/grants.json")), &grants); err != nil {
-		t.Fatal(err)
+	var grants []grant
+	for _, name := range []string{"grants.json", "grants_with_tracing.json"} {
+		var list []grant
+		if err := json.Unmarshal([]byte(read(t, "infra/stack/testdata/"+name)), &list); err != nil {
+			t.Fatal(err)
+		}
+		grants = append(grants, list...)
 	}
 	others := map[string]string{"PollLoopRole": "poll", "PollLoopLoopRole": "the poll loop itself"}
 	type row struct{ who, resource, unseen string }
@@ -258,7 +263,7 @@ func TestDocsNumbers(t *testing.T) {
 		{"shared/job/due.go", "longestInterval", "15 * time.Minute", "up to every 15 minutes"},
 		{"shared/job/due.go", "archiveGivesUp", "7 * 24 * time.Hour", "given up after 7 days"},
 		{"shared/queue/queue.go", "Longest", "11 * time.Hour", "at most 11 hours"},
-		{"infra/stack/archive.go", "archiveConcurrency", "5", "5 videos at a time"},
+		{"infra/stack/archive.go", "archiveConcurrency", "2", "2 videos at a time"},
 		{"shared/keys/version.go", "maxAge", "5 * time.Minute", "within five minutes"},
 		{"shared/videos/address.go", "httpsPort", "443", "port 443"},
 	} {

@@ -19,7 +19,18 @@ type acceptance struct {
 	because    string
 }
 
-func acceptances() []acceptance {
+func acceptances(s *Settings) []acceptance {
+	all := untraced()
+	if s.Tracing {
+		all = append(all, acceptance{
+			kind: "AWS::IAM::Role", path: "/Role/Resource", nag: []string{"AwsSolutions-IAM5"},
+			because: "AWS knows no narrower resource for traces",
+		})
+	}
+	return all
+}
+
+func untraced() []acceptance {
 	const ownKey = "encrypted with AWS's own key; a key of one's own costs a call each time, and every producer and consumer would need a grant on it"
 	return []acceptance{
 		{
@@ -104,14 +115,14 @@ func acceptances() []acceptance {
 }
 
 // accept writes the acceptances into the resources that they are about.
-func accept(scope constructs.Construct) {
+func accept(scope constructs.Construct, s *Settings) {
 	for _, child := range *scope.Node().FindAll(constructs.ConstructOrder_PREORDER) {
 		resource, ok := child.(awscdk.CfnResource)
 		if !ok {
 			continue
 		}
 		var nag, checkov []any
-		for _, a := range acceptances() {
+		for _, a := range acceptances(s) {
 			if a.kind != *resource.CfnResourceType() || !strings.HasSuffix(*resource.Node().Path(), a.path) {
 				continue
 			}

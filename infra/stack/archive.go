@@ -17,8 +17,9 @@ import (
 )
 
 const (
-	// archiveConcurrency bounds the downloads at a time.
-	archiveConcurrency = 5
+	// archiveConcurrency bounds the downloads at a time. It is the least that SQS
+	// takes: a new account has 10 functions at once in all.
+	archiveConcurrency = 2
 	// archiveAttempts is how often a video is tried before its message is set aside.
 	archiveAttempts = 5
 	// videoPrefix is the only part of the bucket that the function writes to.

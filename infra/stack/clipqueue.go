@@ -120,7 +120,7 @@ func newClipqueue(scope constructs.Construct, id string, d *Deployment) *Clipque
 	if d.Settings.OperatorPolicies {
 		c.Operators = NewOperators(this, "Operators", &OperatorsProps{Bundle: c})
 	}
-	accept(this)
+	accept(this, d.Settings)
 	return c
 }
 

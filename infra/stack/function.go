@@ -63,9 +63,11 @@ func newFunction(scope constructs.Construct, props *functionProps) *Function {
 		// open, as it would drop metrics too.
 		ApplicationLogLevelV2: awslambda.ApplicationLogLevel_DEBUG,
 		SystemLogLevelV2:      awslambda.SystemLogLevel_INFO,
-		Tracing:               tracing(props.Settings.Tracing),
 	})}
 	f.allow([]string{"logs:CreateLogStream", "logs:PutLogEvents"}, *logs.LogGroupArn())
+	if props.Settings.Tracing {
+		f.trace()
+	}
 	dependOnRoleOnly(f.Function)
 	if props.failures != nil {
 		f.sendFailures(props.failures)
@@ -79,6 +81,16 @@ func newFunction(scope constructs.Construct, props *functionProps) *Function {
 // allow lets the function call actions on resources, and nothing else of them.
 func (f *Function) allow(actions []string, resources ...string) {
 	f.policy.AddStatements(allowed(actions, resources...))
+}
+
+// trace has Lambda send traces with the function's role. CDK's own property
+// would make a policy outside of the role.
+func (f *Function) trace() {
+	if resource, ok := f.Node().DefaultChild().(awslambda.CfnFunction); ok {
+		resource.SetTracingConfig(&awslambda.CfnFunction_TracingConfigProperty{Mode: jsii.String("Active")})
+	}
+	// AWS knows no narrower resource for traces.
+	f.allow([]string{"xray:PutTelemetryRecords", "xray:PutTraceSegments"}, "*")
 }
 
 func (f *Function) setEnv(name, value string) {
@@ -151,13 +163,6 @@ func reserved(concurrency int) *float64 {
 		return nil
 	}
 	return jsii.Number(concurrency)
-}
-
-func tracing(on bool) awslambda.Tracing {
-	if on {
-		return awslambda.Tracing_ACTIVE
-	}
-	return awslambda.Tracing_DISABLED
 }
 
 func seconds(d time.Duration) awscdk.Duration {

@@ -16,8 +16,9 @@ import (
 func TestNagFindsNothingThatIsNotAccepted(t *testing.T) {
 	for name, change := range map[string]func(*Settings){
 		"defaults":      nil,
-		"with policies": func(s *Settings) { s.OperatorPolicies, s.ProducerAccounts, s.Tracing = true, "111111111111", false },
-		"with schemas":  func(s *Settings) { s.SchemaRegistry = true },
+		"with policies": func(s *Settings) { s.OperatorPolicies, s.ProducerAccounts = true, "111111111111" },
+		"with tracing":  func(s *Settings) { s.Tracing = true },
+		"highest":       func(s *Settings) { *s = parsed(t, highest()) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			stack, app := newTestStack(t, change)
@@ -33,8 +34,9 @@ func TestNagFindsNothingThatIsNotAccepted(t *testing.T) {
 
 // An acceptance that is about no resource any more has to go.
 func TestEachAcceptanceIsAboutSomething(t *testing.T) {
-	tpl := synth(t, func(s *Settings) { s.OperatorPolicies = true })
-	for _, a := range acceptances() {
+	settings := parsed(t, highest())
+	tpl := synth(t, func(s *Settings) { *s = settings })
+	for _, a := range acceptances(&settings) {
 		found := false
 		for _, r := range tpl.ofType(a.kind) {
 			path, _ := r.Metadata["aws:cdk:path"].(string)

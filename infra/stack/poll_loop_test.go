@@ -4,6 +4,7 @@ package stack
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +23,7 @@ func TestPollLoop(t *testing.T) {
 		t.Errorf("the loop calls %s", got)
 	}
 	text := dig[string](t, loop, "DefinitionString")
-	for _, want := range []string{"'wait_seconds': 20}", "{'wait_seconds': 7, ", "> 180000}", `"Resource": "${PollFunctionArn}"`} {
+	for _, want := range []string{"'wait_seconds': 20}", "{'wait_seconds': 7, ", "+ 7 * 1000 > 180000}", `"Resource": "${PollFunctionArn}"`} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the definition lacks %s:\n%s", want, text)
 		}
@@ -61,6 +62,27 @@ func TestPollLoop(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("states and where they lead (-want +got):\n%s", diff)
+	}
+}
+
+// A poll that fails must not make the loop outlive Express: it ends where the
+// next wait would lead past the hand-over, whatever the settings. One poll of
+// 30 s may come on top.
+func TestPollLoopEndsBeforeExpressDoes(t *testing.T) {
+	for name, context := range map[string]map[string]any{"lowest": lowest(), "highest": highest()} {
+		s := parsed(t, context)
+		loop := pollLoop(&s)
+		var wait, handOver int64
+		_, end, _ := strings.Cut(loop, "$toMillis($states.input.started_at) ")
+		if _, err := fmt.Sscanf(end, "+ %d * 1000 > %d}", &wait, &handOver); err != nil {
+			t.Fatalf("%s: how a loop ends cannot be read: %v\n%s", name, err, loop)
+		}
+		if wait != int64(s.PollEvery.Seconds()) || handOver != s.PollHandOverAfter.Milliseconds() {
+			t.Errorf("%s: a loop waits %d s after a failure and hands over after %d ms, want pollEvery and pollHandOverAfter", name, wait, handOver)
+		}
+		if last := s.PollHandOverAfter + pollLimit; last >= 5*time.Minute {
+			t.Errorf("%s: a loop may last %v, and Express ends it at 5m", name, last)
+		}
 	}
 }
 

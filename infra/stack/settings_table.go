@@ -156,6 +156,8 @@ func (s *Settings) contradictions() []string {
 	refuse(s.ArchiveTransitionDays > 0 && s.ArchiveTransitionDays < 30, "archiveTransitionDays is %d: want 0 or at least 30", s.ArchiveTransitionDays)
 	refuse(s.ArchiveExpiryDays > 0 && s.ArchiveExpiryDays <= s.ArchiveTransitionDays, "archiveExpiryDays is %d: want 0 or more than archiveTransitionDays, which is %d", s.ArchiveExpiryDays, s.ArchiveTransitionDays)
 	refuse(s.Submit.ReservedConcurrency > 0 && s.Submit.ReservedConcurrency < s.MaxConcurrency, "submitReserved is %d: want 0 or at least maxConcurrency, which is %d", s.Submit.ReservedConcurrency, s.MaxConcurrency)
+	refuse(s.Archiver.ReservedConcurrency > 0 && s.Archiver.ReservedConcurrency < archiveConcurrency,
+		"archiveReserved is %d: want 0 or at least %d, the videos that are copied at a time", s.Archiver.ReservedConcurrency, archiveConcurrency)
 	refuse((s.WebhookDomain == "") != (s.WebhookCertificateARN == ""), "webhookDomain is %q and webhookCertificateArn is %q: want both or neither", s.WebhookDomain, s.WebhookCertificateARN)
 	refuse(s.Local && s.EventArchiveDays > 0, "eventArchiveDays is %d: the local engine keeps no events, want 0", s.EventArchiveDays)
 	refuse(s.Local && s.SchemaRegistry, "schemaRegistry is true: the local engine has no schema registry, want false")

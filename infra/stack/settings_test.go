@@ -83,6 +83,10 @@ func TestWrongSettingsAreRefusedByName(t *testing.T) {
 			map[string]any{"submitReserved": "3"},
 			[]string{"submitReserved is 3: want 0 or at least maxConcurrency, which is 4"},
 		},
+		"reserved below the videos at a time": {
+			map[string]any{"archiveReserved": "1"},
+			[]string{"archiveReserved is 1: want 0 or at least 2, the videos that are copied at a time"},
+		},
 		"domain without certificate": {
 			map[string]any{"webhookDomain": "hooks.example.com"},
 			[]string{`webhookDomain is "hooks.example.com" and webhookCertificateArn is "": want both or neither`},
@@ -230,13 +234,20 @@ func highest() map[string]any {
 	}
 }
 
+// parsed are the settings of a context.
+func parsed(t *testing.T, context map[string]any) Settings {
+	t.Helper()
+	settings, err := ParseSettings(context)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return settings
+}
+
 func TestTheEndsOfEachRangeMakeATemplate(t *testing.T) {
 	for name, context := range map[string]map[string]any{"lowest": lowest(), "highest": highest()} {
 		t.Run(name, func(t *testing.T) {
-			settings, err := ParseSettings(context)
-			if err != nil {
-				t.Fatal(err)
-			}
+			settings := parsed(t, context)
 			for _, setting := range settings.Table() {
 				if _, there := context[setting.Name]; !there {
 					t.Errorf("%s is not tried", setting.Name)
