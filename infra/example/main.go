@@ -18,6 +18,7 @@ func main() {
 	app := awscdk.NewApp(nil)
 	videos := awscdk.NewStack(app, jsii.String("Videos"), nil)
 	bundle := stack.NewClipqueue(videos, "Clipqueue", nil)
+	bundle.AddOutputs(videos) // by which the clipqueue command finds it: clipqueue doctor --stack Videos
 
 	shop := awsiam.NewRole(videos, jsii.String("Shop"), &awsiam.RoleProps{AssumedBy: awsiam.NewAccountRootPrincipal()})
 	bundle.JobQueue.Queue.GrantSendMessages(shop)

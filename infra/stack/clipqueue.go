@@ -124,7 +124,8 @@ func newClipqueue(scope constructs.Construct, id string, d *Deployment) *Clipque
 	return c
 }
 
-// AddOutputs makes the outputs of the stack that stack-users and tools read.
+// AddOutputs makes the outputs of the stack that its users and the clipqueue
+// command read. Their names are fixed: a stack can have those of one bundle.
 func (c *Clipqueue) AddOutputs(stack awscdk.Stack) {
 	output := func(name, value, description string) {
 		awscdk.NewCfnOutput(stack, jsii.String(name), &awscdk.CfnOutputProps{Value: jsii.String(value), Description: jsii.String(description)})
