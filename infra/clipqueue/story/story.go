@@ -199,7 +199,7 @@ func (t *teller) resolve() {
 func (t *teller) processing() {
 	j := t.job
 	t.Headline = "The vendor has accepted it and is working on it."
-	t.Money = price(j) + " at its acceptance."
+	t.Money = t.price("at its acceptance")
 	t.known("the verdict comes by %s; without one by %s it ends as expired", how(j.Delivery), t.when(j.AcceptedAt.Add(t.rules.ProcessingFor)))
 	t.unknown("how long the vendor takes; 30 s to 3 min is usual")
 	t.next("clipqueue recheck "+j.ID, "Nothing needs doing. To ask the vendor now:")
@@ -215,7 +215,7 @@ func how(d events.Delivery) string {
 func (t *teller) completed() {
 	j := t.job
 	t.Headline = fmt.Sprintf("The video is made: %s after it was put on the queue.", Span(Took(j)))
-	t.Money = price(j) + "."
+	t.Money = t.price("")
 	if j.Result == nil {
 		return
 	}
@@ -256,6 +256,7 @@ func (t *teller) failed() {
 	if c := Credits(j); c != nil {
 		t.Money = fmt.Sprintf("The vendor named %d credits, though it failed. Whether they are refunded cannot be seen from here: ask the vendor.", *c)
 	}
+	t.Money += t.second()
 	if j.Result != nil {
 		t.known("the vendor's reason: %s", j.Result.ErrorMessage)
 		t.known("the verdict came by %s", j.Result.Via)
@@ -304,7 +305,7 @@ func (t *teller) expired() {
 	t.Headline = "It ended without a verdict: " + j.Reason.Message + "."
 	switch {
 	case j.GenerationID != "":
-		t.Money = price(j) + " at its acceptance; it may have been charged."
+		t.Money = t.price("at its acceptance; it may have been charged")
 		t.known("a late verdict still counts; the vendor is asked again 6, 24 and 72 hours after the expiry")
 		t.unknown("whether the vendor finished it")
 		t.next("clipqueue recheck "+j.ID, "Ask the vendor now:")
@@ -391,11 +392,32 @@ func Credits(j job.Job) *int64 {
 	return j.Acceptance.Credits
 }
 
-func price(j job.Job) string {
-	if c := Credits(j); c != nil {
-		return fmt.Sprintf("%d credits, as the vendor says", *c)
+// price says what the vendor charges, as of some moment, and what it may charge beside.
+func (t *teller) price(when string) string {
+	text := "The vendor did not say what it charges"
+	if c := Credits(t.job); c != nil {
+		which := ""
+		if t.job.InDoubt() && !t.job.AcceptedAt.IsZero() {
+			which = " for the last submit"
+		}
+		text = fmt.Sprintf("%d credits%s, as the vendor says", *c, which)
 	}
-	return "The vendor did not say what it charges"
+	if when != "" {
+		text += " " + when
+	}
+	return text + "." + t.second()
+}
+
+// second is the word that another submit of the job may be charged too; empty
+// where there can be none.
+func (t *teller) second() string {
+	switch {
+	case !t.job.InDoubt():
+		return ""
+	case t.job.AcceptedAt.IsZero(): // its generation may be that of either
+		return " The answer to a submit was lost, and another was allowed: if the vendor accepted both, both are charged."
+	}
+	return " The answer to an earlier submit was lost, and that it was not accepted is an operator's word: if the vendor had it after all, it is charged too."
 }
 
 func times(n int64) string {

@@ -201,6 +201,46 @@ func TestAfterAnOperatorsWord(t *testing.T) {
 	}
 }
 
+// The price of a job that was submitted twice is not all that may be charged.
+func TestMoneyAfterAnOperatorsWord(t *testing.T) {
+	t.Parallel()
+	rules := job.DefaultRules()
+	at := jobtest.Epoch().Add(30 * time.Minute)
+	release, charge := job.Release{At: at, By: "jo"}, job.Charge{Credits: new(int64(50))}
+	claim := job.Claim{At: at, ID: "claim-3", PayloadHash: jobtest.PayloadHash}
+	accept := job.Accept{At: at, Attempt: 3, GenerationID: jobtest.GenerationID, Charge: charge}
+	verdict := job.Verdict{At: at, Token: jobtest.Token, GenerationID: jobtest.GenerationID, State: job.Completed, Result: job.Result{Charge: charge}}
+	failure := verdict
+	failure.State = job.Failed
+	const word = " The answer to an earlier submit was lost, and that it was not accepted is an operator's word: if the vendor had it after all, it is charged too."
+	for name, tc := range map[string]struct {
+		facts []job.Fact
+		want  string
+	}{
+		"accepted":  {[]job.Fact{release, claim, accept}, "50 credits for the last submit, as the vendor says at its acceptance." + word},
+		"completed": {[]job.Fact{release, claim, accept, verdict}, "50 credits for the last submit, as the vendor says." + word},
+		"failed":    {[]job.Fact{release, claim, accept, failure}, "The vendor named 50 credits, though it failed. Whether they are refunded cannot be seen from here: ask the vendor." + word},
+		"expired":   {[]job.Fact{release, claim, accept, job.Deadline{At: at.AddDate(1, 0, 0)}}, "50 credits for the last submit, as the vendor says at its acceptance; it may have been charged." + word},
+		"a callback first": {[]job.Fact{release, verdict}, "50 credits, as the vendor says." +
+			" The answer to a submit was lost, and another was allowed: if the vendor accepted both, both are charged."},
+		"never in doubt": {[]job.Fact{verdict}, "50 credits, as the vendor says."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			j := jobtest.At(t, rules, "order-7", "unconfirmed")
+			for _, f := range tc.facts {
+				var err error
+				if j, err = rules.Apply(j, f); err != nil {
+					t.Fatalf("%T: %v", f, err)
+				}
+			}
+			if got := story.Tell(j, rules, at).Money; got != tc.want {
+				t.Errorf("%q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
 // A record keeps its first step and its last ones: where an operator's word has
 // been dropped, the worst is assumed.
 func TestAnOperatorsWordThatIsForgotten(t *testing.T) {
