@@ -34,7 +34,7 @@ func transition(ctx context.Context, s *Services, j job.Job, f job.Fact) (job.Jo
 func find(ctx context.Context, s *Services, id string) (job.Job, error) {
 	j, err := s.Jobs.Get(ctx, job.Key(id))
 	if errors.Is(err, store.ErrNotFound) {
-		return j, missing(id)
+		return j, missing(ctx, s, id)
 	}
 	return j, err
 }
@@ -43,10 +43,13 @@ func find(ctx context.Context, s *Services, id string) (job.Job, error) {
 var generationID = regexp.MustCompile(`^v?gen[_-][A-Za-z0-9_-]+$`)
 
 // missing is a job that is not there.
-func missing(id string) error {
+func missing(ctx context.Context, s *Services, id string) error {
 	if generationID.MatchString(id) {
 		return absent(`%[1]s: no such job. It looks like the vendor's id of a generation; to find its job:
   clipqueue list --since 7d --limit 5000 -o json | jq -r 'select(.generation_id == "%[1]s").job_id'`, id)
+	}
+	if n := waiting(ctx, s); n > 0 && paused(ctx, s) {
+		return absent("%s: no record yet: the deployment is paused and %s on the queue; it is probably among them (clipqueue resume)", id, waits(n))
 	}
 	return absent("%s: no such job. Its message may still wait on the queue (clipqueue doctor counts them), or its record has ended", id)
 }
@@ -66,8 +69,9 @@ func (r *root) cancelCommand() *cobra.Command {
 		Short: "End jobs that the vendor has not accepted",
 		Long: `End jobs that wait on the queue: each becomes rejected (cancelled) and gets its event.
 
-A job that the vendor has accepted cannot be cancelled: the vendor offers no way to. Of one whose
-message was never received yet nothing is known; pause the deployment and try again later.`,
+A job that the vendor has accepted cannot be cancelled: the vendor offers no way to. A prompt that
+was not taken from the queue yet has no record, and cannot be cancelled; while the deployment is
+paused none is taken. Resume it, then cancel.`,
 		Example: example("clipqueue cancel order-1042"),
 		Args:    cobra.MinimumNArgs(1),
 		RunE:    r.connected(r.cancel),

@@ -289,6 +289,12 @@ func (r *root) list(ctx context.Context, s *Services, f filter, videos bool) err
 	if !result.next.IsZero() {
 		r.note("there may be more: go on with --until %s", result.next.UTC().Format(time.RFC3339Nano))
 	}
+	if r.json() || videos {
+		return nil
+	}
+	if n := waiting(ctx, s); n > 0 {
+		r.note("%s on the queue: what was not tried yet has no record, and is not listed", waits(n))
+	}
 	return nil
 }
 

@@ -20,7 +20,7 @@ const hintFor = 3 * time.Second
 func standstill(ctx context.Context, s *Services) string {
 	ctx, cancel := context.WithTimeout(ctx, hintFor)
 	defer cancel()
-	if state, err := s.Feed.FeedState(ctx); err == nil && slices.Contains([]string{feedClosed, "Disabling"}, state) {
+	if paused(ctx, s) {
 		return "the deployment is paused: they wait on the queue (clipqueue resume)"
 	}
 	_, err := s.Vendor.Ask(ctx, probeID)
@@ -31,6 +31,32 @@ func standstill(ctx context.Context, s *Services) string {
 		return "the vendor refuses the " + refused(err) + ": they wait on the queue (clipqueue doctor)"
 	}
 	return ""
+}
+
+// paused says whether submit takes no prompts from the queue, as far as that can be seen.
+func paused(ctx context.Context, s *Services) bool {
+	state, err := s.Feed.FeedState(ctx)
+	return err == nil && slices.Contains([]string{feedClosed, "Disabling"}, state)
+}
+
+// waiting is how many prompts wait on the queue, about; 0 when that cannot be
+// seen in a moment. It is a hint, like [standstill].
+func waiting(ctx context.Context, s *Services) int {
+	ctx, cancel := context.WithTimeout(ctx, hintFor)
+	defer cancel()
+	depth, err := s.Lookers.Depth(ctx, s.Outputs.JobQueueURL)
+	if err != nil {
+		return 0
+	}
+	return depth.Waiting + depth.Delayed
+}
+
+// waits is how many prompts wait, with the verb.
+func waits(n int) string {
+	if n == 1 {
+		return "1 prompt waits"
+	}
+	return plural(n, "prompt") + " wait"
 }
 
 // noteStandstill tells why prompts that were put on the queue wait there.

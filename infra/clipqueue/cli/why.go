@@ -79,7 +79,7 @@ func lookUp(ctx context.Context, s *Services, id string) (job.Job, error) {
 	}
 	j, err = s.Jobs.Get(ctx, job.Job{ID: id, Rejection: true}.Key())
 	if errors.Is(err, store.ErrNotFound) {
-		return j, missing(id)
+		return j, missing(ctx, s, id)
 	}
 	return j, err
 }
