@@ -23,6 +23,7 @@ import (
 	"github.com/clipqueue/clipqueue/events"
 	"github.com/clipqueue/clipqueue/functions/webhook"
 	"github.com/clipqueue/clipqueue/infra/stack"
+	"github.com/clipqueue/clipqueue/shared/env"
 	"github.com/clipqueue/clipqueue/shared/job"
 	"github.com/clipqueue/clipqueue/shared/store"
 )
@@ -40,6 +41,107 @@ func TestDocsSettings(t *testing.T) {
 		fmt.Fprintf(&table, "| `%s` | %s | %s | %s |\n", s.Name, value, escape.Replace(s.Want), escape.Replace(s.Doc))
 	}
 	generated(t, "settings", table.String())
+}
+
+// The metrics' table: what the constants' comments say, the functions whose code
+// names them, and the alarms that read them.
+func TestDocsMetrics(t *testing.T) {
+	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(top, "shared/env/metrics.go"), nil, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	alarms := alarmsOfMetrics(t)
+	var table strings.Builder
+	table.WriteString("| metric | unit | what it is | written by | read by alarms |\n|---|---|---|---|---|\n")
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok || spec.Names[0].Name == "MetricNamespace" {
+			return true
+		}
+		name, says := spec.Names[0].Name, strings.Join(strings.Fields(spec.Doc.Text()), " ")
+		says, found := strings.CutPrefix(says, name+" ")
+		value, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+		if err != nil || !found {
+			t.Errorf("the comment of %s does not begin with its name: %q, %v", name, says, err)
+		}
+		unit := "Count"
+		if text, timed := strings.CutSuffix(says, ", in milliseconds."); timed {
+			unit, says = "Milliseconds", text
+		}
+		fmt.Fprintf(&table, "| `%s` | %s | %s | %s | %s |\n", value, unit, strings.TrimSuffix(says, "."),
+			strings.Join(writersOf(t, name), ", "), cmp.Or(strings.Join(alarms[value], ", "), "none"))
+		delete(alarms, value)
+		return true
+	})
+	for name := range alarms {
+		t.Errorf("alarms read %s, which nothing writes", name)
+	}
+	generated(t, "metrics", table.String())
+}
+
+// writersOf are the functions whose code names a metric.
+func writersOf(t *testing.T, constant string) []string {
+	t.Helper()
+	var out []string
+	named := regexp.MustCompile(`\benv\.` + constant + `\b`)
+	sources(t, ".go", func(path, text string) {
+		parts := strings.Split(filepath.ToSlash(path), "/") // ../functions/<name>/…
+		if len(parts) > 3 && parts[1] == "functions" && !strings.HasSuffix(path, "_test.go") && named.MatchString(text) {
+			out = append(out, parts[2])
+		}
+	})
+	if len(out) == 0 {
+		t.Errorf("no function writes %s", constant)
+	}
+	return slices.Compact(slices.Sorted(slices.Values(out)))
+}
+
+// alarmsOfMetrics are the alarms of the template that read a metric of our own, by its name.
+func alarmsOfMetrics(t *testing.T) map[string][]string {
+	t.Helper()
+	var template struct {
+		Resources map[string]struct {
+			Type       string          `json:"Type"`
+			Properties json.RawMessage `json:"Properties"`
+		} `json:"Resources"`
+	}
+	if err := json.Unmarshal([]byte(read(t, "infra/stack/testdata/template.golden.json")), &template); err != nil {
+		t.Fatal(err)
+	}
+	type metric struct {
+		Namespace  string `json:"Namespace"`
+		MetricName string `json:"MetricName"`
+	}
+	out := map[string][]string{}
+	for id, r := range template.Resources {
+		if r.Type != "AWS::CloudWatch::Alarm" {
+			continue
+		}
+		var alarm struct {
+			metric
+
+			AlarmName string `json:"AlarmName"`
+			Metrics   []struct {
+				MetricStat struct {
+					Metric metric `json:"Metric"`
+				} `json:"MetricStat"`
+			} `json:"Metrics"`
+		}
+		if err := json.Unmarshal(r.Properties, &alarm); err != nil {
+			t.Fatalf("%s: %v", id, err)
+		}
+		name := alarm.AlarmName[strings.LastIndex(alarm.AlarmName, " ")+1:]
+		read := []metric{alarm.metric}
+		for _, m := range alarm.Metrics {
+			read = append(read, m.MetricStat.Metric)
+		}
+		for _, m := range read {
+			if m.Namespace == env.MetricNamespace {
+				out[m.MetricName] = slices.Sorted(slices.Values(append(out[m.MetricName], "`"+name+"`")))
+			}
+		}
+	}
+	return out
 }
 
 func TestDocsGrants(t *testing.T) {

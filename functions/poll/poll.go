@@ -124,6 +124,7 @@ func (h *Handler) accepted(ctx context.Context, log *slog.Logger, in loop.Input,
 }
 
 func (h *Handler) ask(ctx context.Context, log *slog.Logger, in loop.Input, j job.Job) loop.Answer {
+	h.Metrics.Count(env.MetricAsked, 1)
 	g, err := h.Vendor.Ask(ctx, j.GenerationID)
 	if err != nil {
 		h.Metrics.Count(env.MetricVendorError, 1)

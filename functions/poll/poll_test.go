@@ -93,6 +93,9 @@ func (b *bench) costs(reads, writes, questions int) {
 	if b.table.reads != reads || b.table.writes != writes || b.vendor.questions != questions {
 		b.t.Errorf("%d reads, %d writes, %d questions; want %d, %d, %d", b.table.reads, b.table.writes, b.vendor.questions, reads, writes, questions)
 	}
+	if counted := strings.Count(b.metrics.String(), `"`+env.MetricAsked+`":1`); counted != questions {
+		b.t.Errorf("%s counts %d, want %d", env.MetricAsked, counted, questions)
+	}
 }
 
 func (b *bench) job() job.Job { return b.table.Jobs()[job.Key("j1")] }

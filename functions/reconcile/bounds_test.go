@@ -183,8 +183,10 @@ func TestAskingStops(t *testing.T) {
 			t.Errorf("%s is %s", key, j.State)
 		}
 	}
-	if !strings.Contains(b.metrics.String(), env.MetricVendorError) {
-		t.Errorf("metrics: %s", b.metrics)
+	for _, name := range []string{env.MetricAsked, env.MetricVendorError} {
+		if n := strings.Count(b.metrics.String(), `"`+name+`":1`); n != b.vendor.questions() {
+			t.Errorf("%s counts %d, want each of %d questions", name, n, b.vendor.questions())
+		}
 	}
 }
 
@@ -213,6 +215,9 @@ func TestAskingGoesOn(t *testing.T) {
 		b.run()
 		if got := b.vendor.questions(); name == "404" && got != 100 || got < 50 {
 			t.Errorf("%s: %d questions of 100", name, got)
+		}
+		if n := strings.Count(b.metrics.String(), `"`+env.MetricAsked+`":1`); n != b.vendor.questions() {
+			t.Errorf("%s: %s counts %d, want each of %d questions", name, env.MetricAsked, n, b.vendor.questions())
 		}
 	}
 }

@@ -64,6 +64,7 @@ func (r *run) ask(ctx context.Context, log *slog.Logger, j job.Job) bool {
 	if r.unanswered.Load() >= askFailures {
 		return false
 	}
+	r.Metrics.Count(env.MetricAsked, 1)
 	g, err := r.Vendor.Ask(ctx, j.GenerationID)
 	if err != nil {
 		if !errors.Is(err, creativeai.ErrNotFound) { // which is an answer

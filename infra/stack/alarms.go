@@ -137,7 +137,15 @@ func (a *Alarms) verdicts() []alarm {
 		"overdue":   a.metrics.own(env.MetricOverdue, "Sum", hour),
 		"submitted": a.metrics.own(env.MetricSubmitted, "Sum", hour),
 	})
+	none := expression("IF(FILL(submitted, 0) > 0, 0, notNow)", "Put off, and none accepted", 15*minute, map[string]awscloudwatch.IMetric{
+		"notNow":    a.metrics.own(env.MetricNotNow, "Sum", 15*minute),
+		"submitted": a.metrics.own(env.MetricSubmitted, "Sum", 15*minute),
+	})
 	return []alarm{
+		{
+			name: "NothingAccepted", metric: none, periods: 2,
+			say: "The vendor has taken no prompt for half an hour: it is down, cannot be reached, or puts all off. Run clipqueue doctor, and see its status page; prompts wait.",
+		},
 		{
 			name: "OldestPromptOneDay", metric: oldest(), above: day.Seconds(),
 			say: "A prompt has waited for a day. See whether the vendor takes any, and whether submit runs.",
@@ -163,9 +171,9 @@ func (a *Alarms) verdicts() []alarm {
 
 // money watches over promise 2: nothing is paid for twice, or in vain.
 func (a *Alarms) money() []alarm {
-	share := expression("IF(errors + FILL(submitted, 0) >= 10, 100 * errors / (errors + FILL(submitted, 0)), 0)", "Unusable answers, %", 15*minute, map[string]awscloudwatch.IMetric{
-		"errors":    a.metrics.own(env.MetricVendorError, "Sum", 15*minute),
-		"submitted": a.metrics.own(env.MetricSubmitted, "Sum", 15*minute),
+	share := expression("IF(asked >= 10, 100 * FILL(errors, 0) / asked, 0)", "Unusable answers, %", 15*minute, map[string]awscloudwatch.IMetric{
+		"errors": a.metrics.own(env.MetricVendorError, "Sum", 15*minute),
+		"asked":  a.metrics.own(env.MetricAsked, "Sum", 15*minute),
 	})
 	return []alarm{
 		{
@@ -182,7 +190,7 @@ func (a *Alarms) money() []alarm {
 		},
 		{
 			name: "VendorErrors", metric: share, above: 50,
-			say: "More than half of the vendor's answers are unusable. See the vendor's status page; jobs wait meanwhile.",
+			say: "More than half of our questions about generations get no usable answer. See the vendor's status page; jobs wait meanwhile.",
 		},
 	}
 }

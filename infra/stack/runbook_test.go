@@ -12,6 +12,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// helps finds what a person can go on with: a command, a setting, a log, an event
+// or a place to look.
+var helps = regexp.MustCompile("`clipqueue [a-z]+|`[a-z]+[A-Z]\\w+`|\\blog\\b|\\bdashboard\\b|\\bschedule\\b")
+
 // Every alarm has a section in the runbook, and every section an alarm.
 func TestRunbookHasASectionForEachAlarm(t *testing.T) {
 	text, err := os.ReadFile("../RUNBOOK.md")
@@ -19,8 +23,11 @@ func TestRunbookHasASectionForEachAlarm(t *testing.T) {
 		t.Fatal(err)
 	}
 	var sections, alarms []string
-	for _, m := range regexp.MustCompile(`(?m)^## (\w+)\n(.+)`).FindAllStringSubmatch(string(text), -1) {
+	for _, m := range regexp.MustCompile(`(?ms)^## (\w+)\n(.*?)(?:\n\n|\z)`).FindAllStringSubmatch(string(text), -1) {
 		sections = append(sections, m[1])
+		if !helps.MatchString(m[2]) {
+			t.Errorf("the section %s names no command, no log and no setting to go on with: %s", m[1], m[2])
+		}
 	}
 	for _, alarm := range synth(t, nil).ofType("AWS::CloudWatch::Alarm") {
 		name, _ := alarm.Properties["AlarmName"].(string)

@@ -9,11 +9,13 @@ const (
 
 	// MetricSubmitted counts submits that the vendor accepted.
 	MetricSubmitted = "Submitted"
-	// MetricNotNow counts submits that the vendor put off.
+	// MetricNotNow counts submits that the vendor put off, or that did not reach it.
 	MetricNotNow = "NotNow"
 	// MetricAccountRefused counts answers that refuse the account: key, credit or base URL.
 	MetricAccountRefused = "AccountRefused"
-	// MetricVendorError counts answers of the vendor that say nothing usable.
+	// MetricAsked counts questions to the vendor about a generation, by poll and reconcile.
+	MetricAsked = "Asked"
+	// MetricVendorError counts those questions that got no usable answer.
 	MetricVendorError = "VendorError"
 	// MetricUnconfirmed counts jobs whose submit has an unknown outcome.
 	MetricUnconfirmed = "Unconfirmed"

@@ -18,7 +18,7 @@ const (
 	expressGB      = 64.0 / 1024
 	pollEvery      = 5 * time.Second
 	logsPerCall    = 1200.0 // bytes
-	alarms         = 24
+	alarms         = 25
 	month          = 30 * 24 * time.Hour
 	gigabyte       = 1e9
 )
