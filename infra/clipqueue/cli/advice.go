@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/clipqueue/clipqueue/shared/creativeai"
 	"github.com/clipqueue/clipqueue/shared/job"
@@ -25,8 +24,11 @@ type advice struct {
 const adviceWidth = 80
 
 func (a advice) lines() string {
-	return strings.Join([]string{wrapped(a.Why, adviceWidth), wrapped(a.Do, adviceWidth), "  " + a.Command}, "\n")
+	return wrapped(a.Why, adviceWidth) + "\n" + a.step()
 }
+
+// step is what to do, with its command.
+func (a advice) step() string { return wrapped(a.Do, adviceWidth) + "\n  " + a.Command }
 
 // adviser reads the jobs that callbacks name, as they are now, and returns what
 // gives advice on each.
@@ -75,8 +77,8 @@ func adviseOn(h store.Held, j job.Job, v job.Verdict, rules job.Rules) advice {
 	switch {
 	case err == nil:
 		return advice{j.State, "it did not fit when it came; now " + is + ", and it does", "Take it:", "clipqueue quarantine replay " + brief(h)}
-	case errors.Is(err, job.ErrDuplicate):
-		return advice{j.State, is + ", and says the same", "Nothing is missing. Take it out:", "clipqueue quarantine replay " + brief(h)}
+	case j.GenerationID == v.GenerationID && j.State == v.State:
+		return dropIt(h, j.State, j.ID+" has this verdict already", "Nothing is lost by dropping it:")
 	case errors.Is(err, job.ErrContradiction) && j.State == job.Rejected:
 		return dropIt(h, j.State, is+", and the vendor made it all the same ("+string(v.State)+"), perhaps for money", "Settle it with the vendor, then drop it:")
 	case errors.Is(err, job.ErrContradiction):

@@ -204,12 +204,26 @@ func (r *root) quarantineShow(ctx context.Context, s *Services, args []string) e
 	return nil
 }
 
-// replay takes a callback as if it came now, and drops it if it was taken.
+// replay takes a callback as if it came now, and drops it if it was taken. If
+// it is refused for the job that its path names, it says what to do instead.
 func (r *root) replay(ctx context.Context, s *Services, id, to string) error {
 	h, err := held(ctx, s, id)
 	if err != nil {
 		return err
 	}
+	err = r.take(ctx, s, h, to)
+	refused, ok := errors.AsType[*failure](err)
+	if !ok || to != "" {
+		return err
+	}
+	advise, adviceErr := r.adviser(ctx, s, []store.Held{h})
+	if adviceErr != nil {
+		return err
+	}
+	return &failure{refused.text + "\n" + advise(h).step(), refused.kind}
+}
+
+func (r *root) take(ctx context.Context, s *Services, h store.Held, to string) error {
 	g, err := creativeai.ParseCallback(h.Body)
 	if err != nil {
 		return err
@@ -224,7 +238,7 @@ func (r *root) replay(ctx context.Context, s *Services, id, to string) error {
 		jobID = to
 	}
 	if jobID == "" {
-		return &failure{fmt.Sprintf("the path of %s names no job: say which with --to", h.ID()), nil}
+		return &failure{fmt.Sprintf("the path of %s names no job", h.ID()), nil}
 	}
 	j, err := find(ctx, s, jobID)
 	if err != nil {
