@@ -241,6 +241,9 @@ It reads the index of creation times, and the records of the time asked for unti
 --limit of them or read --read; it then says where to go on. It never scans the table. Records are
 read at half price, and may be a second old.
 
+A prompt is sent when it is put on the queue, and its record created when it is first taken from
+there: the order, --since and --until go by that. It took from when it was sent to its verdict.
+
 --videos shows where the videos lie instead: in your bucket, or at the vendor's link, which may not
 live long.`,
 		Example: example(
@@ -263,7 +266,7 @@ func (r *root) list(ctx context.Context, s *Services, f filter, videos bool) err
 	if videos && len(f.states) > 0 {
 		return usage("--videos shows completed jobs: leave --state out")
 	}
-	t, row := r.table("job", "state", "created", "took", "model", "credits", "what"), r.jobRow
+	t, row := r.table("job", "state", "sent", "took", "model", "credits", "what"), r.jobRow
 	if videos {
 		f.states = []string{string(job.Completed)}
 		t, row = r.table("job", "video", "which is"), videoRow
@@ -304,7 +307,7 @@ func (r *root) jobRow(j job.Job) []any {
 	if !j.SettledAt.IsZero() {
 		took = story.Span(story.Took(j))
 	}
-	return []any{j.ID, r.state(j.State), story.Distance(j.CreatedAt, r.app.Now()), took, viewOf(j).shownModel(), number(story.Credits(j)), short(remark(j), 60)}
+	return []any{j.ID, r.state(j.State), story.Distance(story.Began(j), r.app.Now()), took, viewOf(j).shownModel(), number(story.Credits(j)), short(remark(j), 60)}
 }
 
 // videoRow is a completed job in the list of videos.
