@@ -20,8 +20,6 @@ type artifact struct {
 	target binaries.Target
 	// program is the name of the program in the zip file.
 	program string
-	// beside are files of the source that lie beside the program.
-	beside []string
 }
 
 // artifacts are all of a release. Functions are named by Lambda's words for
@@ -47,7 +45,6 @@ func artifacts(label string) []artifact {
 				file:    fmt.Sprintf("clipqueue_%s_%s_%s.zip", label, system, processor),
 				target:  binaries.Target{Package: "infra/clipqueue", OS: system, Architecture: processor},
 				program: program,
-				beside:  []string{"LICENSE"},
 			})
 		}
 	}
@@ -66,7 +63,7 @@ func (b *builder) compiled(a artifact) string {
 	return filepath.Join(b.scratch, strings.TrimSuffix(a.file, ".zip"), a.program)
 }
 
-// programs compiles all and zips each. Two at a time keep a machine busy, as
+// programs compiles all and zips each, with the licences. Two at a time keep a machine busy, as
 // the compiler itself runs in parallel.
 func (b *builder) programs(ctx context.Context, all []artifact) error {
 	group, ctx := errgroup.WithContext(ctx)
@@ -76,11 +73,19 @@ func (b *builder) programs(ctx context.Context, all []artifact) error {
 			if err := binaries.Build(ctx, b.source, a.target, b.compiled(a)); err != nil {
 				return err
 			}
-			entries := []entry{{name: a.program, path: b.compiled(a), mode: 0o755}}
-			for _, name := range a.beside {
-				entries = append(entries, entry{name: name, path: filepath.Join(b.source, name), mode: 0o644})
+			notices, err := b.notices(ctx, b.compiled(a))
+			if err != nil {
+				return err
 			}
-			return writeZip(filepath.Join(b.out, a.file), entries)
+			beside := filepath.Join(filepath.Dir(b.compiled(a)), thirdParty)
+			if err := write(beside, []byte(notices)); err != nil {
+				return err
+			}
+			return writeZip(filepath.Join(b.out, a.file), []entry{
+				{name: a.program, path: b.compiled(a), mode: 0o755},
+				{name: ownLicence, path: filepath.Join(b.source, ownLicence), mode: 0o644},
+				{name: thirdParty, path: beside, mode: 0o644},
+			})
 		})
 	}
 	if err := group.Wait(); err != nil {

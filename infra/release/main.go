@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strings"
 
 	"github.com/clipqueue/clipqueue/infra/binaries"
 	"github.com/clipqueue/clipqueue/infra/version"
@@ -35,10 +34,10 @@ func release(ctx context.Context, out string, snapshot bool) error {
 		return err
 	}
 	label := version.Version
-	if snapshot {
-		label = strings.TrimSuffix(label, dev) + "-snapshot"
-	} else if err := readyToRelease(ctx, source, version.Version); err != nil {
-		return err
+	if !snapshot {
+		if err := readyToRelease(ctx, source, version.Version); err != nil {
+			return err
+		}
 	}
 	scratch, err := os.MkdirTemp("", "clipqueue-release-")
 	if err != nil {

@@ -78,12 +78,64 @@ func TestReleaseIsReproducible(t *testing.T) {
 		}
 		sums[i] = read(t, filepath.Join(b.out, sumsFile))
 		if i == 0 {
+			checkLicences(t, b)
 			checkBillOfMaterials(t, b)
 			checkSums(t, b.out)
 		}
 	}
 	if sums[0] != sums[1] || strings.Count(sums[0], "\n") != 2 {
 		t.Errorf("checksums of two builds:\n%s\n%s", sums[0], sums[1])
+	}
+}
+
+// checkLicences holds a zip file to what it must bring along: this project's
+// licence, and the terms of each module that the compiler linked, and of Go.
+func checkLicences(t *testing.T, b *builder) {
+	t.Helper()
+	program := small(t)[0]
+	r, err := zip.OpenReader(filepath.Join(b.out, program.file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close() //nolint:errcheck // it was only read
+	content := func(name string) string {
+		f, err := r.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := io.ReadAll(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	if content(ownLicence) != read(t, filepath.Join(b.source, ownLicence)) {
+		t.Errorf("the %s in %s is not this project's", ownLicence, program.file)
+	}
+	terms := content(thirdParty)
+	want := []string{"\nstdlib\n", "Copyright 2009 The Go Authors.", "Apache License", "AWS SDK for Go\nCopyright 2015 Amazon.com"}
+	info, err := buildinfo.ReadFile(b.compiled(program))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range info.Deps {
+		want = append(want, "\n"+m.Path+"\n")
+	}
+	for _, text := range want {
+		if !strings.Contains(terms, text) {
+			t.Errorf("%s does not have %q", thirdParty, text)
+		}
+	}
+	if n := strings.Count(terms, "TERMS AND CONDITIONS FOR USE, REPRODUCTION"); n > 3 {
+		t.Errorf("%s has the Apache licence %d times", thirdParty, n)
+	}
+}
+
+// A folder without a licence stops the release, by its name.
+func TestModuleWithoutALicence(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := legalFiles(dir, "LICENSE", "NOTICE"); err == nil || !strings.Contains(err.Error(), dir+" has no file whose name begins with LICENSE or NOTICE") {
+		t.Errorf("error %v", err)
 	}
 }
 

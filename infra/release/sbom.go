@@ -6,8 +6,6 @@ import (
 	"debug/buildinfo"
 	"fmt"
 	"maps"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -48,7 +46,7 @@ func (b *builder) billOfMaterials(ctx context.Context) error {
 			Hashes: &[]cdx.Hash{{Algorithm: cdx.HashAlgoSHA256, Value: sum}}, Licenses: licenses("Apache-2.0"),
 		})
 		var needs []string
-		for _, m := range append(info.Deps, &debug.Module{Path: "stdlib", Version: strings.TrimPrefix(info.GoVersion, "go")}) {
+		for _, m := range append(info.Deps, &debug.Module{Path: stdlib, Version: strings.TrimPrefix(info.GoVersion, "go")}) {
 			linked[moduleURL(m.Path, m.Version)] = m
 			needs = append(needs, moduleURL(m.Path, m.Version))
 		}
@@ -69,21 +67,16 @@ func (b *builder) billOfMaterials(ctx context.Context) error {
 // libraries describes modules, given by the URL that names them, with the
 // licences that lie beside their source.
 func (b *builder) libraries(ctx context.Context, linked map[string]*debug.Module) ([]cdx.Component, error) {
-	args := []string{"list", "-m", "-f", "{{.Path}} {{.Dir}}"}
+	var modules []string
 	for _, m := range linked {
-		if m.Path != "stdlib" {
-			args = append(args, m.Path)
-		}
+		modules = append(modules, m.Path)
 	}
-	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir = b.source
-	out, err := cmd.Output()
+	dirs, err := b.sources(ctx, modules)
 	if err != nil {
-		return nil, fmt.Errorf("find the source of what was linked: %w", err)
+		return nil, err
 	}
-	found := map[string]*cdx.Licenses{"stdlib": licenses("BSD-3-Clause")}
-	for line := range strings.Lines(string(out)) {
-		path, dir, _ := strings.Cut(strings.TrimSpace(line), " ")
+	found := map[string]*cdx.Licenses{}
+	for path, dir := range dirs {
 		if found[path], err = licensesIn(dir); err != nil {
 			return nil, fmt.Errorf("read the licence of %s: %w", path, err)
 		}
@@ -105,21 +98,13 @@ func moduleURL(path, version string) string {
 
 // licensesIn tells the licences of a folder's licence files by their text.
 func licensesIn(dir string) (*cdx.Licenses, error) {
-	files, err := os.ReadDir(dir)
+	texts, err := legalFiles(dir, "LICENSE", "LICENCE", "COPYING")
 	if err != nil {
 		return nil, err
 	}
 	ids := map[string]bool{}
-	for _, f := range files {
-		name := strings.ToUpper(f.Name())
-		if f.IsDir() || !strings.HasPrefix(name, "LICENSE") && !strings.HasPrefix(name, "LICENCE") && !strings.HasPrefix(name, "COPYING") {
-			continue
-		}
-		text, err := os.ReadFile(filepath.Join(dir, f.Name())) //nolint:gosec // a licence beside the source
-		if err != nil {
-			return nil, err
-		}
-		for _, match := range licensecheck.Scan(text).Match {
+	for _, text := range texts {
+		for _, match := range licensecheck.Scan([]byte(text)).Match {
 			ids[match.ID] = true
 		}
 	}
