@@ -4,6 +4,7 @@ package stack
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
@@ -62,13 +63,16 @@ func (c *Clipqueue) functions() []named {
 
 // Props of [NewClipqueue].
 type Props struct {
-	// Settings of the deployment; nil means [Defaults].
+	// Settings of the deployment; nil means [Defaults]. Each bundle in an account
+	// and region needs a Stage of its own: it is what tells their metrics apart,
+	// which alarms and dashboard read.
 	Settings *Settings
 }
 
 // NewClipqueue puts the bundle into scope. Like CDK's own constructs it panics
-// when it cannot be made: with a [*SettingsError], or when the functions do
-// not build. props may be nil.
+// when it cannot be made: with a [*SettingsError], when the functions do not
+// build, or when the app has a bundle of the same stage, account and region.
+// props may be nil.
 func NewClipqueue(scope constructs.Construct, id string, props *Props) *Clipqueue {
 	settings := Defaults()
 	if props != nil && props.Settings != nil {
@@ -96,6 +100,7 @@ func newDeployment(settings *Settings) (*Deployment, error) {
 }
 
 func newClipqueue(scope constructs.Construct, id string, d *Deployment) *Clipqueue {
+	claimStage(scope, id, d.Settings.Stage)
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	c := &Clipqueue{Construct: this}
 	c.Jobs = NewJobs(this, "Jobs", &JobsProps{Settings: d.Settings})
@@ -122,6 +127,23 @@ func newClipqueue(scope constructs.Construct, id string, d *Deployment) *Clipque
 	}
 	accept(this, d.Settings)
 	return c
+}
+
+// claimStage notes the bundle's stage in the app, and panics where another bundle
+// of the same account and region did: the two would add up to one in all metrics.
+func claimStage(scope constructs.Construct, id, stage string) {
+	place := *awscdk.Stack_Of(scope).Environment()
+	const kind = "clipqueue:stage"
+	mark := stage + " in " + place
+	app := scope.Node().Root().Node()
+	for _, other := range *app.Metadata() {
+		if *other.Type != kind || other.Data != any(mark) {
+			continue
+		}
+		panic(fmt.Sprintf("clipqueue: %s/%s is the second bundle of stage %q in %s, and they would share their metrics and alarms: "+
+			"give it a Stage of its own in its Settings, or give its stack an Env of its own", *scope.Node().Path(), id, stage, place))
+	}
+	app.AddMetadata(jsii.String(kind), mark, nil)
 }
 
 // AddOutputs makes the outputs of the stack that its users and the clipqueue

@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
 )
 
 // Whatever is called without somebody waiting for the answer has a place for
@@ -105,6 +108,34 @@ func TestCloudWatchMayTellEveryTopicOfAnAlarm(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestTwoBundlesOfOneStageAreRefused(t *testing.T) {
+	settings, others := Defaults(), Defaults()
+	others.Stage = "other"
+	code := standIn(t)
+	put := func(app awscdk.App, id string, s *Settings, region string) (said string) {
+		defer func() {
+			if r := recover(); r != nil {
+				said = fmt.Sprint(r)
+			}
+		}()
+		env := &awscdk.Environment{Account: jsii.String("111111111111"), Region: jsii.String(region)}
+		newClipqueue(awscdk.NewStack(app, jsii.String(id), &awscdk.StackProps{Env: env}), "Clips", &Deployment{Settings: s, Code: code})
+		return ""
+	}
+	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(t.TempDir()), AnalyticsReporting: jsii.Bool(false)})
+	for _, said := range []string{
+		put(app, "First", &settings, "eu-central-1"), put(app, "Elsewhere", &settings, "us-east-1"), put(app, "Other", &others, "eu-central-1"),
+	} {
+		if said != "" {
+			t.Errorf("refused: %s", said)
+		}
+	}
+	said := put(app, "Second", &settings, "eu-central-1")
+	if !strings.HasPrefix(said, `clipqueue: Second/Clips is the second bundle of stage "main" in aws://111111111111/eu-central-1`) {
+		t.Errorf("a second bundle of one stage: %q", said)
 	}
 }
 
