@@ -65,7 +65,7 @@ func rejection() job.Job {
 		Metadata: metadata, CreatedAt: at("2026-11-25T15:45:00.412Z"),
 		Reason: job.Reason{
 			Code: events.CodeInvalid, Field: "duration", ClaimedJobID: "order-1042-clip-2",
-			Message: "duration is a string: write the seconds as a whole number, such as 5",
+			Message: "duration is \"5s\", a string: write the seconds as a whole number, such as 5",
 		},
 		Owed: []job.Owed{{Version: 1, Type: events.TypeRejected, At: at("2026-11-25T15:45:00.412Z")}},
 	}

@@ -73,7 +73,7 @@ func consumed(t *testing.T) []consumption {
 	verdicts := map[events.DetailType]string{
 		events.TypeCompleted: "made: https://cdn.example.com/videos/gen_7f3a9c21.mp4?expires=1795727218",
 		events.TypeFailed:    "failed: the prompt was blocked by the provider's content filter",
-		events.TypeRejected:  "rejected, invalid_message: duration is a string: write the seconds as a whole number, such as 5",
+		events.TypeRejected:  "rejected, invalid_message: duration is \"5s\", a string: write the seconds as a whole number, such as 5",
 		events.TypeExpired: "expired, perhaps paid for: the vendor accepted the prompt and gave no verdict by the deadline; " +
 			"it may have charged for it, and is asked again later",
 	}

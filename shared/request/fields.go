@@ -128,7 +128,11 @@ func (d *decoder) duration() int64 {
 		return 0
 	}
 	if value.Kind() != jsontext.KindNumber {
-		d.fail("duration", "is %s: write the seconds as a whole number, such as 5", kindName(value))
+		what, text := kindName(value), ""
+		if value.Kind() == jsontext.KindString && strictjson.Unmarshal(value, &text) == nil {
+			what = fmt.Sprintf("%q, %s", clip([]byte(text), quoteBytes), what)
+		}
+		d.fail("duration", "is %s: write the seconds as a whole number, such as 5", what)
 		return 0
 	}
 	seconds, err := strconv.ParseInt(string(value), 10, 64)

@@ -88,7 +88,7 @@ func TestProblems(t *testing.T) {
 		"empty":               {" \n", 0, []string{"there is nothing in it"}},
 		"array":               {`[{"prompt":"a"}]`, 0, []string{"jq -c"}},
 		"no JSON":             {"{\"prompt\":\"a\"}\nfox\n{\"prompt\":\"b\"}", 2, []string{"line 2: not valid JSON"}},
-		"wrong type":          {`{"prompt":"a","duration":"5s"}`, 0, []string{`line 1 ("a"): duration is a string`}},
+		"wrong type":          {`{"prompt":"a","duration":"5s"}`, 0, []string{`line 1 ("a"): duration is "5s", a string`}},
 		"webhook_url":         {`{"prompt":"a","webhook_url":"https://x"}`, 0, []string{`line 1 ("a"): webhook_url is ours`}},
 		"id twice":            {"{\"job_id\":\"a\",\"prompt\":\"a\"}\n{\"job_id\":\"a\",\"prompt\":\"b\"}", 1, []string{`line 2 ("b", job_id a): job_id a is that of line 1`}},
 		"id twice, the same":  {"{\"job_id\":\"a\",\"prompt\":\"a\"}\n{\"prompt\":\"a\",\"job_id\":\"a\"}", 2, nil},
@@ -104,7 +104,7 @@ func TestProblems(t *testing.T) {
 		"two ways":            {"prompt,metadata,metadata.a\na,,\n", 0, []string{"use one of the two ways"}},
 		"too few cells":       {"prompt,model\nb\na,auto\n", 1, []string{`line 2 ("b"): it has 1 cells where the header has 2`}},
 		"blank prompt":        {"prompt,model\n ,auto\n", 0, []string{"line 2: prompt is missing"}},
-		"duration of a CSV":   {"prompt,duration\na,5s\n", 0, []string{`line 2 ("a"): duration is a string`}},
+		"duration of a CSV":   {"prompt,duration\na,5s\n", 0, []string{`line 2 ("a"): duration is "5s", a string`}},
 		"not UTF-8":           {"prompt\n\xff\xfe\n", 0, []string{`line 2 ("\xff\xfe"): prompt`}},
 		"a quote that is off": {"prompt\n\"a\"b\n", 0, []string{"line 2"}},
 	} {
