@@ -17,11 +17,13 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/clipqueue/clipqueue/events"
 	"github.com/clipqueue/clipqueue/functions/webhook"
+	"github.com/clipqueue/clipqueue/infra/clipqueue/report"
 	"github.com/clipqueue/clipqueue/infra/stack"
 	"github.com/clipqueue/clipqueue/shared/env"
 	"github.com/clipqueue/clipqueue/shared/job"
@@ -41,6 +43,19 @@ func TestDocsSettings(t *testing.T) {
 		fmt.Fprintf(&table, "| `%s` | %s | %s | %s |\n", s.Name, value, escape.Replace(s.Want), escape.Replace(s.Doc))
 	}
 	generated(t, "settings", table.String())
+}
+
+// What stands there costs this without any job.
+func TestDocsStanding(t *testing.T) {
+	var table strings.Builder
+	table.WriteString("| a month, without any job | count | USD |\n|---|--:|--:|\n")
+	sum := 0.0
+	for _, line := range report.Standing(30 * 24 * time.Hour) {
+		fmt.Fprintf(&table, "| %s | %.0f %s | %.2f |\n", strings.TrimPrefix(line.What, "Standing: "), line.Count, line.Unit, line.USD)
+		sum += line.USD
+	}
+	fmt.Fprintf(&table, "| **sum** | | **%.2f** |\n", sum)
+	generated(t, "standing", table.String())
 }
 
 // The metrics' table: what the constants' comments say, the functions whose code

@@ -18,7 +18,8 @@ const (
 	expressGB      = 64.0 / 1024
 	pollEvery      = 5 * time.Second
 	logsPerCall    = 1200.0 // bytes
-	alarms         = 25
+	alarmMetrics   = 42     // an alarm on an expression is charged for each metric in it
+	ownMetrics     = 22
 	month          = 30 * 24 * time.Hour
 	gigabyte       = 1e9
 )
@@ -101,10 +102,22 @@ func (u *usage) call(n, gb float64, each time.Duration) {
 	u.functionSeconds += n * gb * max(each, shortCall).Seconds()
 }
 
+// Standing is what AWS charges for so long a time without any job. Of the
+// bundle's own metrics it is the most: each is charged for in hours that write it.
+func Standing(span time.Duration) []Line {
+	each, months, runs := prices.Current().Each, span.Hours()/month.Hours(), span.Minutes()
+	run := each("Lambda request") + shortCall.Seconds()*functionGB*each("Lambda GB-second") + 4*0.5*each("DynamoDB read unit")
+	return []Line{
+		{"Standing: secret", months, "months", months * each("Secrets Manager secret-month")},
+		{"Standing: metrics of alarms", alarmMetrics * months, "metric months", alarmMetrics * months * each("CloudWatch alarm-month")},
+		{"Standing: dashboard", months, "months", months * each("CloudWatch dashboard-month")},
+		{"Standing: own metrics, at most", ownMetrics * months, "metric months", ownMetrics * months * each("CloudWatch metric-month")},
+		{"Standing: reconcile", runs, "runs", runs * run},
+	}
+}
+
 // cost prices what was counted, and what stands there for so long anyhow.
 func (u *usage) cost(span time.Duration) Cost {
-	minutes := span.Minutes()
-	months := span.Hours() / month.Hours()
 	list := prices.Current()
 	each := list.Each
 	c := Cost{Region: list.Region, AsOf: list.AsOf, Lines: []Line{
@@ -119,9 +132,8 @@ func (u *usage) cost(span time.Duration) Cost {
 		{"S3 requests", u.puts, "videos", u.puts * each("S3 PUT")},
 		{"S3 storage so far", u.storedMonths, "GB months", u.storedMonths * each("S3 GB-month")},
 		{"CloudWatch logs", u.calls * logsPerCall / gigabyte, "GB", u.calls * logsPerCall / gigabyte * each("CloudWatch GB of logs")},
-		{"Standing: secret, alarms, reconcile", months, "months", months*(each("Secrets Manager secret-month")+alarms*each("CloudWatch alarm-month")) +
-			minutes*(each("Lambda request")+shortCall.Seconds()*functionGB*each("Lambda GB-second")+4*0.5*each("DynamoDB read unit"))},
 	}}
+	c.Lines = append(c.Lines, Standing(span)...)
 	for _, line := range c.Lines {
 		c.USD += line.USD
 	}
