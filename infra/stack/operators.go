@@ -45,16 +45,16 @@ func readerStatements(c *Clipqueue) []awsiam.PolicyStatement {
 		allowed([]string{"sqs:GetQueueAttributes"}, append(c.deadLetterARNs(), *c.JobQueue.Queue.QueueArn())...),
 		allowed([]string{"lambda:GetFunctionConfiguration"}, *c.Submit.Function.FunctionArn()),
 		allowed([]string{"secretsmanager:DescribeSecret", "secretsmanager:ListSecretVersionIds"}, c.Vendor.secretARN()),
-		// AWS knows no narrower resource for these two.
-		allowed([]string{"cloudwatch:DescribeAlarms", "lambda:ListEventSourceMappings"}, "*"),
+		// A question mark, as names of alarms hold a space.
+		allowed([]string{"cloudwatch:DescribeAlarms"}, arnWithColon(stack, "cloudwatch", "alarm", c.Alarms.prefix+"?*")),
+		// AWS knows no narrower resource for this one.
+		allowed([]string{"lambda:ListEventSourceMappings"}, "*"),
 	}
 }
 
 func operatorStatements(c *Clipqueue) []awsiam.PolicyStatement {
 	stack := awscdk.Stack_Of(c.Construct)
 	listener := *stack.StackName() + "-listen-*"
-	feed := allowed([]string{"lambda:UpdateEventSourceMapping"}, "*")
-	feed.AddCondition(jsii.String("ArnEquals"), map[string]any{"lambda:FunctionArn": c.Submit.Function.FunctionArn()})
 	return []awsiam.PolicyStatement{
 		allowed([]string{"dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}, *c.Jobs.Table.TableArn()),
 		allowed([]string{"sqs:SendMessage"}, *c.JobQueue.Queue.QueueArn()),
@@ -68,7 +68,7 @@ func operatorStatements(c *Clipqueue) []awsiam.PolicyStatement {
 			"sqs:CreateQueue", "sqs:DeleteMessage", "sqs:DeleteQueue", "sqs:GetQueueAttributes", "sqs:GetQueueUrl",
 			"sqs:ReceiveMessage", "sqs:SetQueueAttributes", "sqs:TagQueue",
 		}, queueARN(stack, listener)),
-		feed,
+		allowed([]string{"lambda:UpdateEventSourceMapping"}, arnWithColon(stack, "lambda", "event-source-mapping", *c.Submit.Feed.Ref())),
 	}
 }
 
@@ -87,6 +87,13 @@ func (c *Clipqueue) deadLetterARNs() []string {
 
 func arnOf(stack awscdk.Stack, service, kind, name string) string {
 	return *stack.FormatArn(&awscdk.ArnComponents{Service: jsii.String(service), Resource: jsii.String(kind), ResourceName: jsii.String(name)})
+}
+
+// arnWithColon is the ARN of a resource whose kind and name a colon parts.
+func arnWithColon(stack awscdk.Stack, service, kind, name string) string {
+	return *stack.FormatArn(&awscdk.ArnComponents{
+		Service: jsii.String(service), Resource: jsii.String(kind), ResourceName: jsii.String(name), ArnFormat: awscdk.ArnFormat_COLON_RESOURCE_NAME,
+	})
 }
 
 func queueARN(stack awscdk.Stack, name string) string {

@@ -69,8 +69,8 @@ func NewJobQueue(scope constructs.Construct, id string, props *JobQueueProps) *J
 }
 
 // Feed calls fn with the prompts, in at most concurrency copies at once.
-func (q *JobQueue) Feed(fn *Function, concurrency int) {
-	consume(fn, q.Queue, env.JobQueueURL, 10, concurrency)
+func (q *JobQueue) Feed(fn *Function, concurrency int) awslambda.CfnEventSourceMapping {
+	return consume(fn, q.Queue, env.JobQueueURL, 10, concurrency)
 }
 
 // GrantSend lets fn put a prompt back.
@@ -81,10 +81,10 @@ func (q *JobQueue) GrantSend(fn *Function) {
 
 // consume calls fn with messages of queue, batch by batch; fn says which of a
 // batch failed, and may have them stay away for longer.
-func consume(fn *Function, queue awssqs.Queue, urlName string, batch, concurrency int) {
+func consume(fn *Function, queue awssqs.Queue, urlName string, batch, concurrency int) awslambda.CfnEventSourceMapping {
 	fn.setEnv(urlName, *queue.QueueUrl())
 	fn.allow([]string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"}, *queue.QueueArn())
-	awslambda.NewCfnEventSourceMapping(fn.Function, jsii.String("Queue"), &awslambda.CfnEventSourceMappingProps{
+	return awslambda.NewCfnEventSourceMapping(fn.Function, jsii.String("Queue"), &awslambda.CfnEventSourceMappingProps{
 		FunctionName:          fn.FunctionArn(),
 		EventSourceArn:        queue.QueueArn(),
 		BatchSize:             jsii.Number(batch),

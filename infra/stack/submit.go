@@ -3,6 +3,7 @@ package stack
 import (
 	"strconv"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -14,6 +15,8 @@ type Submit struct {
 	constructs.Construct
 
 	Function *Function
+	// Feed hands the messages of the job queue to the function.
+	Feed awslambda.CfnEventSourceMapping
 }
 
 // SubmitProps of [NewSubmit]; all required.
@@ -36,7 +39,7 @@ func NewSubmit(scope constructs.Construct, id string, props *SubmitProps) *Submi
 		description: "Clipqueue: submits prompts from the queue to the vendor",
 	})
 	props.Jobs.Grant(fn, "PutItem")
-	props.Queue.Feed(fn, s.MaxConcurrency)
+	feed := props.Queue.Feed(fn, s.MaxConcurrency)
 	props.Vendor.GrantAPI(fn)
 	props.PollLoop.GrantStart(fn)
 	fn.setEnv(env.WebhookURL, props.Webhook.URL)
@@ -44,5 +47,5 @@ func NewSubmit(scope constructs.Construct, id string, props *SubmitProps) *Submi
 	fn.setEnv(env.MaxConcurrency, strconv.Itoa(s.MaxConcurrency))
 	fn.setEnv(env.SubmitsPerMinute, strconv.Itoa(s.SubmitsPerMinute))
 	fn.setEnv(env.SubmitTimeout, s.SubmitTimeout.String())
-	return &Submit{Construct: this, Function: fn}
+	return &Submit{Construct: this, Function: fn, Feed: feed}
 }
