@@ -4,6 +4,7 @@ package stack
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -58,14 +59,11 @@ func TestGoldenTemplate(t *testing.T) {
 // properties that make CloudFormation replace it; nil is "not set". Source: the
 // "Update requires: Replacement" of each property in the CloudFormation
 // template reference.
-func TestWhatHoldsStateIsNeverReplaced(t *testing.T) {
-	type fixed map[string]any
+func statefulResources() (always, bySetting map[string]stateful) {
 	queue := fixed{"QueueName": nil, "FifoQueue": nil}
 	pk := []any{map[string]any{"AttributeName": "pk", "KeyType": "HASH"}}
-	want := map[string]struct {
-		kind       string
-		properties fixed
-	}{
+	log := fixed{"LogGroupName": nil}
+	always = map[string]stateful{
 		"ClipqueueJobsTable79DB4C68":            {"AWS::DynamoDB::GlobalTable", fixed{"TableName": nil, "KeySchema": pk, "LocalSecondaryIndexes": nil}},
 		"ClipqueueArchiveBucket97526DD7":        {"AWS::S3::Bucket", fixed{"BucketName": nil}},
 		"ClipqueueJobQueueA4D515CC":             {"AWS::SQS::Queue", queue},
@@ -81,8 +79,57 @@ func TestWhatHoldsStateIsNeverReplaced(t *testing.T) {
 		"ClipqueueWebhookStageC63CC065":         {"AWS::ApiGatewayV2::Stage", fixed{"StageName": "$default"}},
 		"ClipqueuePollLoop4F7E8F55":             {"AWS::StepFunctions::StateMachine", fixed{"StateMachineName": nil, "StateMachineType": "EXPRESS"}},
 		"ClipqueueAlarmsTopic7F306CB0":          {"AWS::SNS::Topic", fixed{"TopicName": nil, "FifoTopic": nil}},
+		"ClipqueuePollLoopLoopLogs347723EB":     {"AWS::Logs::LogGroup", fixed{"LogGroupName": "/aws/vendedlogs/states/Clipqueue-main-Clipqueue-PollLoop-B279B9CA"}},
+		"ClipqueueWebhookAccessLogs82EC0AAD":    {"AWS::Logs::LogGroup", fixed{"LogGroupName": "/aws/vendedlogs/apis/Clipqueue-main-Clipqueue-Webhook-A53CF558"}},
+		"ClipqueueSubmitLogs45A27039":           {"AWS::Logs::LogGroup", log},
+		"ClipqueueWebhookLogs6A6E81E7":          {"AWS::Logs::LogGroup", log},
+		"ClipqueuePollLoopLogs14ECC5FD":         {"AWS::Logs::LogGroup", log},
+		"ClipqueueReconcileLogs91C39804":        {"AWS::Logs::LogGroup", log},
+		"ClipqueuePublishLogs3E9DCB0B":          {"AWS::Logs::LogGroup", log},
+		"ClipqueueArchiveLogsCDA2CE34":          {"AWS::Logs::LogGroup", log},
 	}
-	tpl := synth(t, nil)
+	bus := map[string]any{"Fn::GetAtt": []any{"ClipqueueVideoBusF9E8AE50", "Arn"}}
+	bySetting = map[string]stateful{
+		"ClipqueueVideoBusArchive45F46AC7": {"AWS::Events::Archive", fixed{"ArchiveName": nil, "SourceArn": bus}},
+		"ClipqueueSchemasRegistry258ECC0C": {"AWS::EventSchemas::Registry", fixed{"RegistryName": "Clipqueue-main-Clipqueue-Schemas-AA665B01"}},
+		"ClipqueueWebhookDomainAF2D8740":   {"AWS::ApiGatewayV2::DomainName", fixed{"DomainName": "hooks.example.com"}},
+		// People have these attached.
+		"ClipqueueOperatorsReader00EBA254": {"AWS::IAM::ManagedPolicy", fixed{
+			"ManagedPolicyName": nil, "Path": "/", "Description": "Clipqueue: look at jobs, queues and alarms",
+		}},
+		"ClipqueueOperatorsOperator3825908E": {"AWS::IAM::ManagedPolicy", fixed{
+			"ManagedPolicyName": nil, "Path": "/", "Description": "Clipqueue: what the operator's command changes, on top of the reader's",
+		}},
+	}
+	return always, bySetting
+}
+
+type fixed map[string]any
+
+// stateful is the type of a resource, and its properties that replace it.
+type stateful struct {
+	kind       string
+	properties fixed
+}
+
+func TestWhatHoldsStateIsNeverReplaced(t *testing.T) {
+	always, bySetting := statefulResources()
+	most := parsed(t, highest())
+	most.Stage = "main" // names say the stage
+	all := maps.Clone(always)
+	maps.Copy(all, bySetting)
+	for name, tc := range map[string]struct {
+		settings Settings
+		want     map[string]stateful
+	}{"defaults": {Defaults(), always}, "highest": {most, all}} {
+		t.Run(name, func(t *testing.T) {
+			checkState(t, synth(t, func(s *Settings) { *s = tc.settings }), tc.want)
+		})
+	}
+}
+
+func checkState(t *testing.T, tpl template, want map[string]stateful) {
+	t.Helper()
 	for id, w := range want {
 		r, there := tpl.Resources[id]
 		if !there || r.Type != w.kind {
@@ -98,6 +145,7 @@ func TestWhatHoldsStateIsNeverReplaced(t *testing.T) {
 	for _, kind := range []string{
 		"AWS::DynamoDB::GlobalTable", "AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::SecretsManager::Secret", "AWS::Events::EventBus",
 		"AWS::ApiGatewayV2::Api", "AWS::StepFunctions::StateMachine", "AWS::SNS::Topic",
+		"AWS::Logs::LogGroup", "AWS::Events::Archive", "AWS::EventSchemas::Registry", "AWS::ApiGatewayV2::DomainName", "AWS::IAM::ManagedPolicy",
 	} {
 		for id := range tpl.ofType(kind) {
 			if _, known := want[id]; !known {
