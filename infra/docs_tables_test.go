@@ -380,7 +380,6 @@ func TestDocsNumbers(t *testing.T) {
 		{"shared/job/due.go", "longestInterval", "15 * time.Minute", "up to every 15 minutes"},
 		{"shared/job/due.go", "archiveGivesUp", "7 * 24 * time.Hour", "given up after 7 days"},
 		{"shared/queue/queue.go", "Longest", "11 * time.Hour", "at most 11 hours"},
-		{"infra/stack/archive.go", "archiveConcurrency", "2", "2 videos at a time"},
 		{"shared/keys/version.go", "maxAge", "5 * time.Minute", "within five minutes"},
 		{"shared/videos/address.go", "httpsPort", "443", "port 443"},
 	} {

@@ -17,9 +17,6 @@ import (
 )
 
 const (
-	// archiveConcurrency bounds the downloads at a time. It is the least that SQS
-	// takes: a new account has 10 functions at once in all.
-	archiveConcurrency = 2
 	// archiveAttempts is how often a video is tried before its message is set aside.
 	archiveAttempts = 5
 	// videoPrefix is the only part of the bucket that the function writes to.
@@ -66,7 +63,7 @@ func NewArchive(scope constructs.Construct, id string, props *ArchiveProps) *Arc
 		Deployment: props.Deployment, name: "archive", size: s.Archiver, timeout: limit,
 		description: "Clipqueue: copies finished videos to the bucket",
 	})
-	consume(a.Function, a.Queue, env.ArchiveQueueURL, 1, archiveConcurrency)
+	consume(a.Function, a.Queue, env.ArchiveQueueURL, 1, s.ArchiveConcurrency)
 	props.Jobs.Grant(a.Function, "GetItem", "PutItem")
 	a.grantStore(a.Function)
 	a.Function.setEnv(env.ArchiveMaxBytes, strconv.Itoa(s.ArchiveMaxBytes))

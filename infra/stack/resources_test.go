@@ -90,6 +90,11 @@ func TestQueues(t *testing.T) {
 	if dig[float64](t, source, "ScalingConfig", "MaximumConcurrency") != 4 {
 		t.Errorf("submit's concurrency is %v, want maxConcurrency, 4", source["ScalingConfig"])
 	}
+	raised := synth(t, func(s *Settings) { s.ArchiveConcurrency = 30 })
+	copies := raised.one(t, "AWS::Lambda::EventSourceMapping", "ClipqueueArchive").Properties
+	if dig[float64](t, copies, "ScalingConfig", "MaximumConcurrency") != 30 {
+		t.Errorf("archive's concurrency is %v, want archiveConcurrency, 30", copies["ScalingConfig"])
+	}
 	limit, _ := tpl.function(t, "submit").Properties["Timeout"].(float64)
 	if limit*6 > 720 {
 		t.Errorf("submit may take %v s, a sixth of the visibility time-out is %v", limit, 720/6)

@@ -47,6 +47,7 @@ type Settings struct {
 	SchemaRegistry   bool
 
 	Archive               bool
+	ArchiveConcurrency    int
 	ArchiveMaxBytes       int
 	ArchiveTimeout        time.Duration
 	ArchiveURLFor         time.Duration

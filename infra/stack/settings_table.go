@@ -75,6 +75,8 @@ func (s *Settings) pollTable() []Setting {
 func (s *Settings) archiveTable() []Setting {
 	return []Setting{
 		flag("archive", &s.Archive, true, "Copy finished videos to a bucket of this stack."),
+		number("archiveConcurrency", &s.ArchiveConcurrency, 2, 2, 1000, "videos",
+			"Videos that are copied at a time. Raise it where more are made, and the account's concurrency allows."),
 		number("archiveMaxBytes", &s.ArchiveMaxBytes, 5_000_000_000, 1_000_000, 50_000_000_000, "bytes", "Size of the largest video that is copied."),
 		duration("archiveTimeout", &s.ArchiveTimeout, 10*minute, 10*time.Second, 14*minute, "Time limit of one attempt at a download."),
 		duration("archiveUrlFor", &s.ArchiveURLFor, 0, 0, 12*hour,
@@ -156,8 +158,8 @@ func (s *Settings) contradictions() []string {
 	refuse(s.ArchiveTransitionDays > 0 && s.ArchiveTransitionDays < 30, "archiveTransitionDays is %d: want 0 or at least 30", s.ArchiveTransitionDays)
 	refuse(s.ArchiveExpiryDays > 0 && s.ArchiveExpiryDays <= s.ArchiveTransitionDays, "archiveExpiryDays is %d: want 0 or more than archiveTransitionDays, which is %d", s.ArchiveExpiryDays, s.ArchiveTransitionDays)
 	refuse(s.Submit.ReservedConcurrency > 0 && s.Submit.ReservedConcurrency < s.MaxConcurrency, "submitReserved is %d: want 0 or at least maxConcurrency, which is %d", s.Submit.ReservedConcurrency, s.MaxConcurrency)
-	refuse(s.Archiver.ReservedConcurrency > 0 && s.Archiver.ReservedConcurrency < archiveConcurrency,
-		"archiveReserved is %d: want 0 or at least %d, the videos that are copied at a time", s.Archiver.ReservedConcurrency, archiveConcurrency)
+	refuse(s.Archiver.ReservedConcurrency > 0 && s.Archiver.ReservedConcurrency < s.ArchiveConcurrency,
+		"archiveReserved is %d: want 0 or at least archiveConcurrency, which is %d", s.Archiver.ReservedConcurrency, s.ArchiveConcurrency)
 	refuse((s.WebhookDomain == "") != (s.WebhookCertificateARN == ""), "webhookDomain is %q and webhookCertificateArn is %q: want both or neither", s.WebhookDomain, s.WebhookCertificateARN)
 	refuse(s.Local && s.EventArchiveDays > 0, "eventArchiveDays is %d: the local engine keeps no events, want 0", s.EventArchiveDays)
 	refuse(s.Local && s.SchemaRegistry, "schemaRegistry is true: the local engine has no schema registry, want false")

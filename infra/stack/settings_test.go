@@ -85,7 +85,7 @@ func TestWrongSettingsAreRefusedByName(t *testing.T) {
 		},
 		"reserved below the videos at a time": {
 			map[string]any{"archiveReserved": "1"},
-			[]string{"archiveReserved is 1: want 0 or at least 2, the videos that are copied at a time"},
+			[]string{"archiveReserved is 1: want 0 or at least archiveConcurrency, which is 2"},
 		},
 		"domain without certificate": {
 			map[string]any{"webhookDomain": "hooks.example.com"},
@@ -210,7 +210,7 @@ func lowest() map[string]any {
 		"stage": "a", "architecture": "arm64", "creativeaiUrl": "https://a.b", "defaultDelivery": "poll", "maxConcurrency": "2", "submitsPerMinute": "0",
 		"submitTimeout": "1s", "claimFor": "2s", "firstLookAfter": "2s", "queuedFor": "1m", "unconfirmedFor": "10s", "processingFor": "10s",
 		"recordDays": "45", "reconcileEvery": "1m", "pollFirstWait": "1s", "pollEvery": "1s", "pollSlowAfter": "1s", "pollSlowEvery": "1s",
-		"pollHandOverAfter": "2s", "webhookRate": "1", "webhookBurst": "1", "archive": "false", "archiveMaxBytes": "1000000", "archiveTimeout": "10s",
+		"pollHandOverAfter": "2s", "webhookRate": "1", "webhookBurst": "1", "archive": "false", "archiveConcurrency": "2", "archiveMaxBytes": "1000000", "archiveTimeout": "10s",
 		"archiveUrlFor": "0s", "archiveTransitionDays": "0", "archiveExpiryDays": "0", "archiveTrustedOrigin": "", "retainData": "false",
 		"pointInTimeRecovery": "false", "operatorPolicies": "false", "alarmEmail": "", "logLevel": "DEBUG", "logRetentionDays": "1", "tracing": "false", "local": "false",
 		"webhookDomain": "", "webhookCertificateArn": "", "producerAccounts": "", "eventArchiveDays": "0", "schemaRegistry": "false",
@@ -225,7 +225,7 @@ func highest() map[string]any {
 		"maxConcurrency": "1000", "submitsPerMinute": "100000", "submitTimeout": "90s", "claimFor": "10m", "firstLookAfter": "1h", "queuedFor": "13d",
 		"unconfirmedFor": "1d", "processingFor": "1d", "recordDays": "3650", "reconcileEvery": "15m", "pollFirstWait": "3m", "pollEvery": "1m",
 		"pollSlowAfter": "4m", "pollSlowEvery": "1m", "pollHandOverAfter": "4m", "webhookRate": "10000", "webhookBurst": "5000", "archive": "true",
-		"archiveMaxBytes": "50000000000", "archiveTimeout": "14m", "archiveUrlFor": "12h", "archiveTransitionDays": "3649", "archiveExpiryDays": "3650",
+		"archiveConcurrency": "1000", "archiveMaxBytes": "50000000000", "archiveTimeout": "14m", "archiveUrlFor": "12h", "archiveTransitionDays": "3649", "archiveExpiryDays": "3650",
 		"archiveTrustedOrigin": "", "retainData": "true", "pointInTimeRecovery": "true", "operatorPolicies": "true", "alarmEmail": "ops@example.com", "logLevel": "ERROR",
 		"logRetentionDays": "3653", "tracing": "true", "local": "false", "webhookDomain": "hooks.example.com",
 		"webhookCertificateArn": "arn:aws:acm:us-east-1:111111111111:certificate/1-2", "producerAccounts": "111111111111,222222222222", "eventArchiveDays": "3650", "schemaRegistry": "true",
