@@ -45,8 +45,8 @@ func readerStatements(c *Clipqueue) []awsiam.PolicyStatement {
 		allowed([]string{"sqs:GetQueueAttributes"}, append(c.deadLetterARNs(), *c.JobQueue.Queue.QueueArn())...),
 		allowed([]string{"lambda:GetFunctionConfiguration"}, *c.Submit.Function.FunctionArn()),
 		allowed([]string{"secretsmanager:DescribeSecret", "secretsmanager:ListSecretVersionIds"}, c.Vendor.secretARN()),
-		// A question mark, as names of alarms hold a space.
-		allowed([]string{"cloudwatch:DescribeAlarms"}, arnWithColon(stack, "cloudwatch", "alarm", c.Alarms.prefix+"?*")),
+		// AWS asks for the whole account's alarms, even where the call names some.
+		allowed([]string{"cloudwatch:DescribeAlarms"}, arnWithColon(stack, "cloudwatch", "alarm", "*")),
 		// AWS knows no narrower resource for this one.
 		allowed([]string{"lambda:ListEventSourceMappings"}, "*"),
 	}
