@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"math"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -71,7 +72,7 @@ func lookUpRows(ctx context.Context, s *Services, rows iter.Seq2[prompts.Row, er
 	var mu sync.Mutex
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(lookUpsAtOnce)
-	for batch := range chunks(rows, lookUpBatch) {
+	for batch := range batches(rows, lookUpBatch, math.MaxInt) {
 		if groupCtx.Err() != nil {
 			break
 		}
@@ -105,28 +106,6 @@ func keysOf(rows []prompts.Row) []string {
 		keys[i] = job.Key(row.JobID)
 	}
 	return keys
-}
-
-// chunks groups the rows that are in order, without their bodies.
-func chunks(rows iter.Seq2[prompts.Row, error], size int) iter.Seq[[]prompts.Row] {
-	return func(yield func([]prompts.Row) bool) {
-		var chunk []prompts.Row
-		for row, err := range rows {
-			if err != nil {
-				continue
-			}
-			row.Body = ""
-			if chunk = append(chunk, row); len(chunk) == size {
-				if !yield(chunk) {
-					return
-				}
-				chunk = nil
-			}
-		}
-		if len(chunk) > 0 {
-			yield(chunk)
-		}
-	}
 }
 
 // tally counts rows by how they stand. A row that repeats one before it stands to a known job.

@@ -70,7 +70,7 @@ func (r *root) send(ctx context.Context, s *Services, rows iter.Seq2[prompts.Row
 	group, sendCtx := errgroup.WithContext(ctx)
 	group.SetLimit(sendersAtOnce)
 	nth := 0
-	for batch := range batches(rows) {
+	for batch := range batches(rows, deployment.BatchMessages, deployment.BatchBytes) {
 		if sendCtx.Err() != nil {
 			break
 		}
@@ -95,9 +95,9 @@ func (r *root) send(ctx context.Context, s *Services, rows iter.Seq2[prompts.Row
 	return r.follow(ctx, s, run.sent, k)
 }
 
-// batches groups rows into what SQS takes in one call. Rows that are wrong have
-// been told of, and are passed over.
-func batches(rows iter.Seq2[prompts.Row, error]) iter.Seq[[]prompts.Row] {
+// batches groups rows, at most so many and so many bytes of messages together.
+// Rows that are wrong have been told of, and are passed over.
+func batches(rows iter.Seq2[prompts.Row, error], most, mostBytes int) iter.Seq[[]prompts.Row] {
 	return func(yield func([]prompts.Row) bool) {
 		var batch []prompts.Row
 		size := 0
@@ -105,7 +105,7 @@ func batches(rows iter.Seq2[prompts.Row, error]) iter.Seq[[]prompts.Row] {
 			if err != nil {
 				continue
 			}
-			if len(batch) == deployment.BatchMessages || len(batch) > 0 && size+len(row.Body) > deployment.BatchBytes {
+			if len(batch) == most || len(batch) > 0 && size+len(row.Body) > mostBytes {
 				if !yield(batch) {
 					return
 				}
