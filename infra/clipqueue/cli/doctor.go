@@ -185,10 +185,8 @@ func accountAdvice(ctx context.Context, s *Services, err error) string {
 		return "Top up the account, or ask the vendor what it lacks. Jobs wait meanwhile."
 	}
 	previous, err := s.KeyReader.Value(ctx, deployment.KeyPrevious)
-	if err == nil && previous != "" {
-		if _, err = s.Vendor.AskWith(ctx, previous, probeID); err == nil || errors.Is(err, creativeai.ErrNotFound) {
-			return "The vendor still takes the key before it. Make that the current one again: clipqueue key swap. Jobs wait meanwhile."
-		}
+	if err == nil && previous != "" && try(ctx, s, previous).verdict == keyTaken {
+		return "The vendor still takes the key before it. Make that the current one again: clipqueue key swap. Jobs wait meanwhile."
 	}
 	return "Put the right key: clipqueue key set. Jobs wait meanwhile."
 }
