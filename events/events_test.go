@@ -127,18 +127,24 @@ func TestExamplesFitTheirSchemas(t *testing.T) {
 	for _, s := range shapes() {
 		t.Run(s.file(), func(t *testing.T) {
 			t.Parallel()
-			schema := compile(t, s.file())
-			if err := schema.Validate(example(t, s)); err != nil {
-				t.Errorf("the example: %v", err)
-			}
-			for _, spoil := range spoilt(s) {
-				bad := example(t, s)
-				spoil.do(bad)
-				if schema.Validate(bad) == nil {
-					t.Errorf("%s: the schema lets it pass", spoil.name)
-				}
-			}
+			fits(t, compile(t, s.file()), s)
 		})
+	}
+}
+
+// fits holds a schema to the example, which it takes, and to what spoils that,
+// which it refuses but for what it is known not to say.
+func fits(t *testing.T, schema *jsonschema.Schema, s shape, unsaid ...string) {
+	t.Helper()
+	if err := schema.Validate(example(t, s)); err != nil {
+		t.Errorf("the example: %v", err)
+	}
+	for _, spoil := range spoilt(s) {
+		bad := example(t, s)
+		spoil.do(bad)
+		if !slices.Contains(unsaid, spoil.name) && schema.Validate(bad) == nil {
+			t.Errorf("%s: the schema lets it pass", spoil.name)
+		}
 	}
 }
 
