@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +23,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/clipqueue/clipqueue/events"
+	"github.com/clipqueue/clipqueue/infra/clipqueue/deployment"
 	"github.com/clipqueue/clipqueue/infra/local"
 	"github.com/clipqueue/clipqueue/shared/job"
 	"github.com/clipqueue/clipqueue/shared/job/jobtest"
@@ -86,7 +88,7 @@ func TestFault29_RowThatIsNoJob(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	for url := queueURL(t, "Poison"); ; {
+	for url := deadQueue(t, "poison"); ; {
 		got, err := bundle.queue.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &url, WaitTimeSeconds: 2})
 		if err != nil {
 			t.Fatal(err)
@@ -101,20 +103,18 @@ func TestFault29_RowThatIsNoJob(t *testing.T) {
 	enqueue(t, "Behind the poison", nil).ends(events.TypeCompleted)
 }
 
-// queueURL is that of the one queue that has part in its name.
-func queueURL(t *testing.T, part string) string {
+// deadQueue is the URL of what the operator calls by this name.
+func deadQueue(t *testing.T, name string) string {
 	t.Helper()
-	list, err := bundle.queue.ListQueues(t.Context(), &sqs.ListQueuesInput{})
+	queues, err := bundle.Dead(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, url := range list.QueueUrls {
-		if strings.Contains(url, part) {
-			return url
-		}
+	at := slices.IndexFunc(queues, func(q deployment.DeadQueue) bool { return q.Name == name })
+	if at < 0 {
+		t.Fatalf("the stack has no queue %s: %v", name, queues)
 	}
-	t.Fatalf("no queue of the stack has %q in its name", part)
-	return ""
+	return queues[at].URL
 }
 
 // streamImages are the raw new images that lie in a table's stream.
